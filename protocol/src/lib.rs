@@ -24,7 +24,7 @@ mod text;
 
 pub use group_id::GroupId;
 pub use name::{Alias, AssignedName};
-pub use notice::Notice;
+pub use notice::{Notice, Reason};
 pub use password::Password;
 pub use prompt::{MenuOption, Prompt};
 pub use refusal::Refusal;

@@ -17,6 +17,16 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every refusal, in the order in which a server looks for them.
+    pub const ALL: [Refusal; 3] =
+        [Refusal::NoSuchPassword, Refusal::NoSuchId, Refusal::UnmatchingPassword];
+
+    /// The refusal that the document's words for it mean.
+    #[must_use]
+    pub fn parse(words: &str) -> Option<Refusal> {
+        Refusal::ALL.into_iter().find(|refusal| refusal.to_string() == words)
+    }
+
     /// Decides whether `given` opens the group that was asked for, in the order of AUTH-2.
     ///
     /// `password_known` says whether any group has the password; `group` is the password of the
