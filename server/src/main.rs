@@ -1,0 +1,23 @@
+//! The reference chat server's program.
+
+mod cli;
+mod stop;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args = cli::Args::parse();
+    cli::start_log(&args);
+    cli::raise_descriptor_limit();
+    match cli::serve(&args) {
+        Ok(()) => ExitCode::from(cli::exit::STOPPED),
+        Err(error) => {
+            // Nobody may be reading; the exit status says it too.
+            let _ = writeln!(io::stderr(), "chatroom-server: {error}");
+            ExitCode::from(error.exit_status())
+        }
+    }
+}
