@@ -1,0 +1,113 @@
+//! What a client's terminal shows, from start to end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use chatroom_protocol::limits::FIRST_GROUP_ID;
+use chatroom_protocol::{GroupId, Notice};
+
+/// Group ids as they are on this server, and as they would be on one that has just started.
+///
+/// A server that somebody else started may have created groups before; then all ids of a scenario
+/// are larger by the same number. Scenarios and transcripts are written for a server that has just
+/// started.
+#[derive(Debug)]
+pub(crate) struct GroupIds {
+    /// What to add to an id of the scenario; [`UNKNOWN`] until the first group is created.
+    shift: AtomicU32,
+}
+
+const UNKNOWN: u32 = u32::MAX;
+
+impl GroupIds {
+    /// Ids on a server that has just started.
+    pub(crate) fn fresh() -> Self {
+        GroupIds { shift: AtomicU32::new(0) }
+    }
+
+    /// Ids on a server that may have been used before: the first group created says by how much
+    /// they are shifted.
+    pub(crate) fn shared() -> Self {
+        GroupIds { shift: AtomicU32::new(UNKNOWN) }
+    }
+
+    /// Notes that the server created a group with this id.
+    pub(crate) fn created(&self, id: u32) {
+        let shift = id.saturating_sub(FIRST_GROUP_ID);
+        // Only the first group says anything.
+        let _ = self.shift.compare_exchange(UNKNOWN, shift, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    fn shift(&self) -> u32 {
+        match self.shift.load(Ordering::Relaxed) {
+            UNKNOWN => 0,
+            shift => shift,
+        }
+    }
+
+    /// The id on this server of what the scenario calls `id`.
+    pub(crate) fn actual(&self, id: u32) -> u32 {
+        if id < FIRST_GROUP_ID { id } else { id.saturating_add(self.shift()) }
+    }
+
+    /// What the scenario calls the group that has `id` on this server.
+    pub(crate) fn canonical(&self, id: u32) -> u32 {
+        if id < FIRST_GROUP_ID { id } else { id.saturating_sub(self.shift()) }
+    }
+}
+
+/// A terminal's text, with group ids as on a server that has just started.
+#[derive(Debug)]
+pub(crate) struct Transcript {
+    ids: Arc<GroupIds>,
+    lines: Vec<String>,
+    /// A prompt on whose line nothing was typed yet.
+    prompt: Option<String>,
+}
+
+impl Transcript {
+    pub(crate) fn new(ids: Arc<GroupIds>) -> Self {
+        Transcript { ids, lines: Vec::new(), prompt: None }
+    }
+
+    /// A whole line appears.
+    pub(crate) fn print(&mut self, line: &str) {
+        self.finish_prompt();
+        match Notice::parse(line) {
+            Some(Notice::Created(id)) => {
+                let id = GroupId::from(self.ids.canonical(id.get()));
+                self.lines.push(Notice::Created(id).to_string().trim_end().to_owned());
+            }
+            _ => self.lines.push(line.to_owned()),
+        }
+    }
+
+    /// A prompt appears; what is typed next stands on its line.
+    pub(crate) fn prompt(&mut self, prompt: &str) {
+        self.finish_prompt();
+        self.prompt = Some(prompt.to_owned());
+    }
+
+    /// Somebody types a line.
+    pub(crate) fn typed(&mut self, text: &str) {
+        let prompt = self.prompt.take().unwrap_or_default();
+        self.lines.push(prompt + text);
+    }
+
+    /// The program ends, in the document's words.
+    pub(crate) fn exited(&mut self, status: u8) {
+        self.finish_prompt();
+        self.lines.push(String::new());
+        self.lines.push(format!("Process finished with exit code {status}"));
+    }
+
+    /// The text so far.
+    pub(crate) fn text(&self) -> String {
+        let prompt = self.prompt.iter().cloned();
+        self.lines.iter().cloned().chain(prompt).collect::<Vec<_>>().join("\n")
+    }
+
+    fn finish_prompt(&mut self) {
+        self.lines.extend(self.prompt.take());
+    }
+}

@@ -1,0 +1,291 @@
+//! The command line: as written, then resolved into [`Settings`].
+
+use std::io::{IsTerminal, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::diagnostics::Source;
+use crate::exit::{self, ExitStatus};
+use crate::replay::Options;
+use crate::report::{self, Format, Reports};
+use crate::run::{self, Settings};
+use crate::scenario::{self, Scenario};
+use crate::target::{TargetSpec, reference};
+
+/// Proves that a chat server keeps to the protocol.
+#[derive(Debug, Parser)]
+#[command(name = "simulator", version, after_help = exit::TABLE)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Replay scenarios against a server and check what every terminal shows
+    ///
+    /// Without --connect or --spawn, each scenario gets a reference server of its own.
+    #[command(after_help = exit::TABLE)]
+    Run(Box<RunArgs>),
+    /// Serve as the reference server for another simulator
+    #[command(name = reference::SUBCOMMAND, hide = true)]
+    ReferenceServer,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Scenario files, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Run only scenarios whose file name, title or requirements contain TEXT
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// List the scenarios instead of running them
+    #[arg(long)]
+    list: bool,
+    /// How many scenarios to run side by side, each on its own server [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Test the server that listens at this address
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "spawn")]
+    connect: Option<String>,
+    /// Start this program for each scenario, `{port}` filled in, and test it
+    #[arg(long, value_name = "COMMAND {port}")]
+    spawn: Option<String>,
+    /// The server at --connect has created groups before
+    #[arg(long, requires = "connect")]
+    used: bool,
+    /// Run the real chatroom-client in place of bots, by default the one beside this program
+    #[arg(long, value_name = "PROGRAM", num_args = 0..=1, require_equals = true)]
+    via_client: Option<Option<PathBuf>>,
+    /// Do not check what the server's log says
+    #[arg(long)]
+    no_log: bool,
+    /// What everything random is made from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Multiply every length of time in the scenarios by this
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = parse_scale)]
+    time_scale: f64,
+    /// How long a server may take to start
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    start_timeout: Duration,
+    /// What to report, and where: text, json or junit, alone or with =FILE; can be repeated
+    #[arg(long, value_name = "FORMAT[=FILE]", default_value = "text")]
+    report: Vec<Format>,
+    /// Write what the terminals show as the new transcripts
+    #[arg(long)]
+    accept: bool,
+}
+
+fn parse_scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if scale.is_finite() && (0.01..=1000.0).contains(&scale) => Ok(scale),
+        _ => Err("a number from 0.01 to 1000, such as 2".to_owned()),
+    }
+}
+
+impl Cli {
+    /// Does what the command line says.
+    #[must_use]
+    pub fn run(self) -> ExitStatus {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => return complain(&format!("failed to start: {error}"), ExitStatus::Fail),
+        };
+        let status = match self.command {
+            Command::Run(args) => runtime.block_on(run_scenarios(*args)),
+            Command::ReferenceServer => match runtime.block_on(reference::serve()) {
+                Ok(()) => ExitStatus::Pass,
+                Err(error) => complain(&format!("{error:#}"), ExitStatus::Fail),
+            },
+        };
+        // A read of standard input may still be waiting, and would be waited for.
+        runtime.shutdown_background();
+        status
+    }
+}
+
+/// Says on standard error what is wrong.
+fn complain(message: &str, status: ExitStatus) -> ExitStatus {
+    // Where even that is closed, the exit status has to do.
+    let _ = writeln!(std::io::stderr(), "error: {message}");
+    status
+}
+
+async fn run_scenarios(args: RunArgs) -> ExitStatus {
+    let scenarios = match read_scenarios(&args) {
+        Ok(scenarios) => scenarios,
+        Err(status) => return status,
+    };
+    if args.list {
+        report::list(&scenarios);
+        return ExitStatus::Pass;
+    }
+    let settings = match resolve(&args) {
+        Ok(settings) => settings,
+        Err(message) => return complain(&message, ExitStatus::Invalid),
+    };
+    let rerun = rerun_command(&args);
+    let mut reports = match Reports::open(args.report, &settings, rerun, scenarios.len()) {
+        Ok(reports) => reports,
+        Err(message) => return complain(&message, ExitStatus::Invalid),
+    };
+    let summary = tokio::select! {
+        summary = run::run(scenarios, &settings, |outcome| reports.outcome(outcome)) => summary,
+        // Dropping the run ends the servers that it started.
+        _ = tokio::signal::ctrl_c() => return complain("interrupted", ExitStatus::Interrupted),
+    };
+    match reports.finish(&summary) {
+        Ok(()) => summary.exit_status(),
+        Err(message) => complain(&message, ExitStatus::Invalid),
+    }
+}
+
+/// Reads and checks everything before anything is run.
+fn read_scenarios(args: &RunArgs) -> Result<Vec<Scenario>, ExitStatus> {
+    let mut scenarios = Vec::new();
+    let mut invalid = false;
+    for path in &args.paths {
+        let files = scenario::files_under(path).map_err(|error| {
+            complain(&format!("failed to read {}: {error}", path.display()), ExitStatus::Invalid)
+        })?;
+        for file in files {
+            match read_scenario(&file) {
+                Ok(scenario) => scenarios.push(scenario),
+                Err(()) => invalid = true,
+            }
+        }
+    }
+    if invalid {
+        return Err(complain("invalid scenarios; nothing was run", ExitStatus::Invalid));
+    }
+    if let Some(filter) = &args.filter {
+        scenarios.retain(|scenario| matches_filter(scenario, filter));
+    }
+    if scenarios.is_empty() {
+        let message = match &args.filter {
+            Some(filter) => format!("no scenario matches `{filter}`; --list shows what there is"),
+            None => "no scenario files (*.toml) there".to_owned(),
+        };
+        return Err(complain(&message, ExitStatus::Invalid));
+    }
+    Ok(scenarios)
+}
+
+fn read_scenario(file: &std::path::Path) -> Result<Scenario, ()> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        complain(&format!("failed to read {}: {error}", file.display()), ExitStatus::Invalid);
+    })?;
+    let source = Source::new(file, text);
+    scenario::load(&source).map_err(|errors| {
+        let colours = std::io::stderr().is_terminal();
+        for error in errors {
+            // Where standard error is closed, the exit status has to do.
+            let _ = writeln!(std::io::stderr(), "{}\n", error.render(&source, colours));
+        }
+    })
+}
+
+fn matches_filter(scenario: &Scenario, filter: &str) -> bool {
+    let filter = filter.to_lowercase();
+    let mut texts = [&scenario.name, &scenario.title].into_iter().chain(&scenario.covers);
+    texts.any(|text| text.to_lowercase().contains(&filter))
+}
+
+fn resolve(args: &RunArgs) -> Result<Settings, String> {
+    let target = match (&args.connect, &args.spawn) {
+        (Some(address), _) => TargetSpec::Connect { addr: resolve_address(address)? },
+        (None, Some(command)) => TargetSpec::Spawn { command: split_command(command)? },
+        (None, None) => TargetSpec::Reference { program: own_executable()? },
+    };
+    let client_program = match &args.via_client {
+        None => None,
+        Some(Some(program)) => Some(program.clone()),
+        Some(None) => Some(client_beside()?),
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if target.is_shared() && args.jobs.is_some_and(|jobs| jobs > 1) {
+        return Err("--jobs takes a server for each scenario, and --connect names one; leave \
+                    --jobs out, or use --spawn"
+            .to_owned());
+    }
+    Ok(Settings {
+        jobs: args.jobs.map_or(cores, usize::from),
+        start_limit: args.start_timeout,
+        options: Options {
+            time_scale: args.time_scale,
+            seed: args.seed,
+            client_program,
+            check_log: !args.no_log,
+            shared: target.is_shared(),
+        },
+        accept: args.accept,
+        used: args.used,
+        target,
+    })
+}
+
+fn resolve_address(address: &str) -> Result<SocketAddr, String> {
+    let bad = |why: String| format!("`{address}` is no address: {why}; write HOST:PORT, such as 127.0.0.2:59000");
+    let mut found = address.to_socket_addrs().map_err(|error| bad(error.to_string()))?;
+    found.next().ok_or_else(|| bad("nothing is known by that name".to_owned()))
+}
+
+fn split_command(command: &str) -> Result<Vec<String>, String> {
+    let words = shlex::split(command).filter(|words| !words.is_empty());
+    let words = words.ok_or_else(|| format!("`{command}` is no command: is a quote open?"))?;
+    if words.iter().any(|word| word.contains("{port}")) {
+        return Ok(words);
+    }
+    Err(format!("`{command}` does not say where the port goes: write {{port}} in its place"))
+}
+
+fn own_executable() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| format!("failed to find this program's own file: {error}"))
+}
+
+fn client_beside() -> Result<PathBuf, String> {
+    let name = format!("chatroom-client{}", std::env::consts::EXE_SUFFIX);
+    let program = own_executable()?.with_file_name(name);
+    if program.is_file() {
+        return Ok(program);
+    }
+    Err(format!(
+        "there is no {}; build it with `cargo build --release --bin chatroom-client`, or name it \
+         with --via-client=PROGRAM",
+        program.display()
+    ))
+}
+
+/// The command that runs one scenario again, without the scenario.
+fn rerun_command(args: &RunArgs) -> String {
+    let mut words = vec!["simulator".to_owned(), "run".to_owned()];
+    let mut option = |name: &str, value: &str| {
+        let quoted = shlex::try_quote(value).map_or_else(|_| value.to_owned(), |value| value.into());
+        words.push(format!("{name} {quoted}"));
+    };
+    if let Some(address) = &args.connect {
+        option("--connect", address);
+    }
+    if let Some(command) = &args.spawn {
+        option("--spawn", command);
+    }
+    option("--seed", &args.seed.to_string());
+    if args.time_scale != 1.0 {
+        option("--time-scale", &args.time_scale.to_string());
+    }
+    match &args.via_client {
+        None => {}
+        Some(None) => words.push("--via-client".to_owned()),
+        Some(Some(program)) => words.push(format!("--via-client={}", program.display())),
+    }
+    if args.no_log {
+        words.push("--no-log".to_owned());
+    }
+    words.join(" ")
+}

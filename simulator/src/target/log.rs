@@ -1,0 +1,132 @@
+//! What a server prints, line by line.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::sync::watch;
+
+/// The most lines of a server's output that are kept; later ones are dropped, so that a server that
+/// prints without end cannot fill the memory.
+const MAX_LINES: usize = 200_000;
+
+/// The most bytes of a line that are kept.
+const MAX_LINE_BYTES: usize = 4096;
+
+/// How many lines a report shows.
+const EXCERPT_LINES: usize = 12;
+
+/// A server's output, standard output and error together, in the order in which it arrived.
+#[derive(Debug, Clone)]
+pub struct Log {
+    // Written by the tasks that read the process's pipes and read by the replay; the lock is held
+    // only to push or copy a line.
+    lines: Arc<Mutex<Vec<String>>>,
+    /// How many lines there are; changes wake those who wait for one.
+    count: Arc<watch::Sender<usize>>,
+}
+
+impl Log {
+    pub(super) fn new() -> Self {
+        Log { lines: Arc::default(), count: Arc::new(watch::Sender::new(0)) }
+    }
+
+    /// Reads `pipe` into the log until it ends.
+    pub(super) async fn collect(self, pipe: impl AsyncRead + Unpin) {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).await.is_ok_and(|bytes| bytes > 0) {
+            self.push(&line);
+            line.clear();
+        }
+    }
+
+    fn push(&self, line: &[u8]) {
+        let line = &line[..line.len().min(MAX_LINE_BYTES)];
+        let line = String::from_utf8_lossy(line).trim_end().to_owned();
+        let count = {
+            let mut lines = self.lock();
+            if lines.len() < MAX_LINES {
+                lines.push(line);
+            }
+            lines.len()
+        };
+        self.count.send_replace(count);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The first line from number `from` (counting from 0) on of which `find` makes something, with
+    /// its number; waits for it up to `limit`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when this is dropped.
+    pub async fn find<T>(
+        &self,
+        from: usize,
+        limit: Duration,
+        find: impl Fn(&str) -> Option<T>,
+    ) -> Option<(usize, T)> {
+        let mut count = self.count.subscribe();
+        let mut next = from;
+        let search = async {
+            loop {
+                count.borrow_and_update();
+                let (seen, found) = {
+                    let lines = self.lock();
+                    let new = lines.iter().enumerate().skip(next);
+                    let found = new.into_iter().find_map(|(i, line)| Some((i, find(line)?)));
+                    (lines.len(), found)
+                };
+                if found.is_some() {
+                    return found;
+                }
+                next = next.max(seen);
+                // The log itself holds the sender, so this does not end before the log does.
+                count.changed().await.ok()?;
+            }
+        };
+        tokio::time::timeout(limit, search).await.ok().flatten()
+    }
+
+    /// How many lines there are now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether nothing was printed yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A little time for the last words of a process that has ended to come through its pipes.
+    pub(super) async fn until_quiet(&self) {
+        let mut count = self.count.subscribe();
+        let quiet = Duration::from_millis(100);
+        while tokio::time::timeout(quiet, count.changed()).await.is_ok_and(|changed| changed.is_ok())
+        {
+        }
+    }
+
+    /// The last lines.
+    #[must_use]
+    pub fn tail(&self) -> Vec<String> {
+        let lines = self.lock();
+        lines[lines.len().saturating_sub(EXCERPT_LINES)..].to_vec()
+    }
+
+    /// The last lines, as the end of an error's text.
+    pub(super) fn excerpt(&self) -> String {
+        let tail = self.tail();
+        if tail.is_empty() {
+            return "; it printed nothing".to_owned();
+        }
+        let lines: Vec<String> = tail.iter().map(|line| format!("\n  | {line}")).collect();
+        format!("; the last it printed:{}", lines.concat())
+    }
+}

@@ -1,0 +1,203 @@
+//! The server under test: the reference in a process of its own, any program, or an address.
+
+mod log;
+mod process;
+pub mod reference;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+pub use log::Log;
+use process::ServerProcess;
+
+/// Which server to test.
+#[derive(Debug, Clone)]
+pub enum TargetSpec {
+    /// The reference server, started by running `program` with [`reference::SUBCOMMAND`].
+    Reference {
+        /// An executable of this package.
+        program: std::path::PathBuf,
+    },
+    /// A server that somebody else started.
+    Connect {
+        /// Where it listens.
+        addr: SocketAddr,
+    },
+    /// A program to start, `{port}` in its arguments filled in.
+    Spawn {
+        /// The program and its arguments.
+        command: Vec<String>,
+    },
+}
+
+/// A server that can be connected to. Where this program started it, it ends when this is dropped.
+#[derive(Debug)]
+pub struct Target {
+    addr: SocketAddr,
+    process: Option<ServerProcess>,
+}
+
+/// Why there is no server to test.
+#[derive(Debug, Error)]
+pub enum TargetError {
+    /// The program could not be started at all.
+    #[error("failed to start `{program}`: {source}")]
+    NotStarted {
+        /// What was to be started.
+        program: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The program ended before it listened.
+    #[error("the server ended before it listened ({status}){output}")]
+    Ended {
+        /// How it ended.
+        status: String,
+        /// What it printed.
+        output: String,
+    },
+    /// The program runs, but nothing listens.
+    #[error("the server was started, but port {port} did not open within {waited:?}{output}")]
+    NotListening {
+        /// The port it was told.
+        port: u16,
+        /// How long it had.
+        waited: Duration,
+        /// What it printed.
+        output: String,
+    },
+    /// Nothing answers at the address.
+    #[error("no server answers at {addr}: {source}; start it, or name another address with --connect")]
+    NotReached {
+        /// The address.
+        addr: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Something about this machine.
+    #[error("failed to prepare a server: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl TargetSpec {
+    /// Whether several scenarios share the server, so that it may remember earlier ones.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self, TargetSpec::Connect { .. })
+    }
+
+    /// What to call it in a report.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            TargetSpec::Reference { .. } => "the reference server".to_owned(),
+            TargetSpec::Connect { addr } => format!("the server at {addr}"),
+            TargetSpec::Spawn { command } => format!("`{}`", command.join(" ")),
+        }
+    }
+
+    /// Starts the server, or makes sure that it is there.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started or reached within `limit`.
+    pub async fn start(&self, limit: Duration) -> Result<Target, TargetError> {
+        match self {
+            TargetSpec::Reference { program } => start_reference(program, limit).await,
+            TargetSpec::Connect { addr } => reach(*addr, limit).await,
+            TargetSpec::Spawn { command } => spawn(command, limit).await,
+        }
+    }
+}
+
+impl Target {
+    /// Where the server listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The server's log, where it can be seen.
+    #[must_use]
+    pub fn log(&self) -> Option<&Log> {
+        self.process.as_ref().map(ServerProcess::log)
+    }
+
+    /// How the server's process ended, if it has.
+    pub fn ended(&mut self) -> Option<String> {
+        self.process.as_mut()?.ended()
+    }
+
+    /// Ends the server, where this program started it, with everything it started.
+    pub async fn stop(mut self) {
+        if let Some(process) = &mut self.process {
+            process.stop().await;
+        }
+    }
+}
+
+async fn start_reference(
+    program: &std::path::Path,
+    limit: Duration,
+) -> Result<Target, TargetError> {
+    let command = [program.as_os_str(), reference::SUBCOMMAND.as_ref()];
+    let mut process = ServerProcess::start(&command)?;
+    // It chooses its port itself and says it on its first line: nobody can take it in between.
+    let said = process.log().clone();
+    let found = said.find(0, limit, |line| line.strip_prefix(reference::GREETING)?.parse().ok());
+    let addr = tokio::select! {
+        found = found => found.map(|(_, addr)| addr),
+        () = process.wait_until_ended() => None,
+    };
+    match addr {
+        Some(addr) => Ok(Target { addr, process: Some(process) }),
+        None => {
+            let status = process.ended().unwrap_or_else(|| "it said no address".to_owned());
+            Err(TargetError::Ended { status, output: process.log().excerpt() })
+        }
+    }
+}
+
+async fn reach(addr: SocketAddr, limit: Duration) -> Result<Target, TargetError> {
+    let timeout = || std::io::Error::from(std::io::ErrorKind::TimedOut);
+    let connected = tokio::time::timeout(limit, TcpStream::connect(addr)).await;
+    match connected.unwrap_or_else(|_| Err(timeout())) {
+        Ok(_) => Ok(Target { addr, process: None }),
+        Err(source) => Err(TargetError::NotReached { addr, source }),
+    }
+}
+
+/// How often a server that is starting is asked whether it listens.
+const READY_EVERY: Duration = Duration::from_millis(20);
+
+async fn spawn(command: &[String], limit: Duration) -> Result<Target, TargetError> {
+    let addr = free_address().await?;
+    let port = addr.port().to_string();
+    let command: Vec<String> = command.iter().map(|word| word.replace("{port}", &port)).collect();
+    let mut process = ServerProcess::start(&command)?;
+    let deadline = Instant::now() + limit;
+    loop {
+        if TcpStream::connect(addr).await.is_ok() {
+            return Ok(Target { addr, process: Some(process) });
+        }
+        if let Some(status) = process.ended() {
+            process.log().until_quiet().await;
+            return Err(TargetError::Ended { status, output: process.log().excerpt() });
+        }
+        if Instant::now() > deadline {
+            let output = process.log().excerpt();
+            return Err(TargetError::NotListening { port: addr.port(), waited: limit, output });
+        }
+        tokio::time::sleep(READY_EVERY).await;
+    }
+}
+
+/// An address on which nobody listens now. Somebody else can take it before the program does; the
+/// program then fails to start, and says so.
+async fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()
+}
