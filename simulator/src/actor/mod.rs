@@ -386,6 +386,23 @@ impl Actor {
         }
     }
 
+    /// Goes, whatever its standing, without a word to the transcript.
+    pub(crate) async fn part(&mut self) {
+        match std::mem::replace(&mut self.driver, Driver::Absent) {
+            Driver::Absent => {}
+            Driver::Wire(wire) => wire.close().await,
+            Driver::Bot(bot) => {
+                if let Some(socket) = bot.into_socket() {
+                    socket.close().await;
+                }
+            }
+            Driver::Program(mut program) => {
+                program.end_input();
+                program.wait().await;
+            }
+        }
+    }
+
     /// Waits for the program to end, reading nothing but its end.
     pub(crate) async fn wait_for_exit(&mut self, deadline: Instant) -> Result<u8, Fault> {
         match self.next(deadline).await? {

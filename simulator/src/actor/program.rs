@@ -81,6 +81,13 @@ impl Program {
         self.stdin = None;
     }
 
+    /// Waits for the program to end, whatever it still prints.
+    pub(super) async fn wait(&mut self) {
+        while let Some(Output::Bytes(..)) = self.output.recv().await {}
+        self.exit_status();
+        self.ended = true;
+    }
+
     /// # Cancel safety
     ///
     /// Nothing is lost when this is dropped.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatroom_protocol::{GroupId, Notice, message};
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::failure::Failure;
@@ -159,6 +160,9 @@ impl<'s> Stage<'s> {
                 break 'play;
             }
         }
+        if self.options.shared {
+            self.part().await;
+        }
         let transcripts = self.actors.iter();
         Played {
             transcripts: transcripts
@@ -171,6 +175,12 @@ impl<'s> Stage<'s> {
             failure,
             first_group: self.first_group,
         }
+    }
+
+    /// On a server that serves on, everybody leaves and waits to be let go, so that the names are
+    /// free for the next scenario.
+    async fn part(&mut self) {
+        join_all(self.actors.iter_mut().map(Actor::part)).await;
     }
 
     async fn fail(&mut self, act: &Act, step: Option<&Step>, error: StepError) -> Box<Failure> {
@@ -222,9 +232,9 @@ impl<'s> Stage<'s> {
                 }
                 Ok(())
             }
-            Action::Receive { who, patterns, any_order, times } => {
+            Action::Receive { who, .. } => {
                 for client in who {
-                    self.receive(*client, patterns, *any_order, *times, deadline).await?;
+                    self.receive(*client, &step.action, deadline).await?;
                 }
                 Ok(())
             }
@@ -423,8 +433,9 @@ impl<'s> Stage<'s> {
     ) -> StepResult {
         let written = if raw {
             let text: String = lines.iter().map(|line| line.text.as_str()).collect();
+            let shown: String = lines.iter().filter_map(|line| line.shown.as_deref()).collect();
             let bytes = crate::scenario::unescape(&text).unwrap_or_default();
-            self.actors[client].write_raw(&bytes, &text, writing, deadline).await
+            self.actors[client].write_raw(&bytes, &shown, writing, deadline).await
         } else {
             self.actors[client].type_lines(lines, writing, deadline).await
         };
@@ -532,78 +543,83 @@ impl<'s> Stage<'s> {
     async fn receive(
         &mut self,
         client: ClientId,
-        patterns: &[Pattern],
-        any_order: bool,
-        times: u32,
+        action: &Action,
         deadline: Instant,
     ) -> StepResult {
-        for count in 1..=times {
-            let mut wanted = Vec::new();
-            for pattern in patterns {
-                wanted.push(self.wanted(pattern, client, count)?);
-            }
-            let shown = if any_order {
-                let mut lines = self.receive_in_any_order(client, wanted, deadline).await?;
-                // One order for the transcript, whatever order they came in.
-                lines.sort();
-                lines
-            } else {
-                self.receive_in_order(client, &wanted, deadline).await?
-            };
-            for line in shown {
-                let hide = times > MOST_REPEATED_SHOWN && count > 1 && count < times;
-                match (hide, count) {
-                    (false, _) => self.actors[client].show(&line),
-                    (true, 2) => self.actors[client].show(REPEATED),
-                    (true, _) => {}
-                }
-            }
+        let Action::Receive { patterns, times, any_order, maybe, .. } = action else {
+            return Ok(());
+        };
+        let maybe = maybe.as_ref().map(|maybe| self.wanted(maybe, client, 1)).transpose()?;
+        if *any_order {
+            let wanted = patterns.iter().map(|pattern| self.wanted(pattern, client, 1));
+            let wanted = wanted.collect::<StepResult<Vec<Wanted>>>()?;
+            return self.receive_in_any_order(client, wanted, times, maybe, deadline).await;
         }
+        let repetitions = times.first().copied().unwrap_or(1);
+        let mut seen = Repeated::default();
+        for count in 1..=repetitions {
+            let mut lines = Vec::new();
+            for pattern in patterns {
+                let wanted = self.wanted(pattern, client, count)?;
+                let line = self.read_but(client, &wanted, maybe.as_ref(), deadline).await?;
+                if !wanted.matches(&line) {
+                    let fault = Fault::WrongLine(line);
+                    return Err(StepError::new(client, wanted.aim(), wanted.to_string(), fault));
+                }
+                lines.push(line);
+            }
+            seen.push(lines);
+        }
+        seen.show(&mut self.actors[client]);
         Ok(())
     }
 
-    async fn receive_in_order(
+    /// The next line that is not the one that may come in between.
+    async fn read_but(
         &mut self,
         client: ClientId,
-        wanted: &[Wanted],
+        wanted: &Wanted,
+        maybe: Option<&Wanted>,
         deadline: Instant,
-    ) -> StepResult<Vec<String>> {
-        let mut lines = Vec::new();
-        for wanted in wanted {
-            let line =
-                self.read_line(client, || wanted.aim(), &wanted.to_string(), deadline).await?;
-            if !wanted.matches(&line) {
-                let fault = Fault::WrongLine(line);
-                return Err(StepError::new(client, wanted.aim(), wanted.to_string(), fault));
+    ) -> StepResult<String> {
+        loop {
+            let expected = wanted.to_string();
+            let line = self.read_line(client, || wanted.aim(), &expected, deadline).await?;
+            if wanted.matches(&line) || !maybe.is_some_and(|maybe| maybe.matches(&line)) {
+                return Ok(line);
             }
-            lines.push(line);
         }
-        Ok(lines)
     }
 
     async fn receive_in_any_order(
         &mut self,
         client: ClientId,
-        mut wanted: Vec<Wanted>,
+        wanted: Vec<Wanted>,
+        times: &[u32],
+        maybe: Option<Wanted>,
         deadline: Instant,
-    ) -> StepResult<Vec<String>> {
-        let mut lines = Vec::new();
-        while let Some(first) = wanted.first() {
-            let aim = first.aim();
-            let all: Vec<String> = wanted.iter().map(Wanted::to_string).collect();
-            let expected = format!("one of {}", all.join(", "));
+    ) -> StepResult {
+        let mut due: Vec<u32> = times.to_vec();
+        let mut seen: Vec<Repeated> = wanted.iter().map(|_| Repeated::default()).collect();
+        while let Some(next) = due.iter().position(|due| *due > 0) {
+            let left = wanted.iter().zip(&due).filter(|(_, due)| **due > 0);
+            let left: Vec<String> = left.map(|(wanted, _)| wanted.to_string()).collect();
+            let expected = if left.len() > 1 { "one of " } else { "" }.to_owned() + &left.join(", ");
+            let aim = wanted[next].aim();
             let line = self.read_line(client, || aim.clone(), &expected, deadline).await?;
-            match wanted.iter().position(|wanted| wanted.matches(&line)) {
+            let fits = |(wanted, due): (&Wanted, &u32)| *due > 0 && wanted.matches(&line);
+            match wanted.iter().zip(&due).position(fits) {
                 Some(found) => {
-                    wanted.remove(found);
-                    lines.push(line);
+                    due[found] -= 1;
+                    seen[found].push(vec![line]);
                 }
-                None => {
-                    return Err(StepError::new(client, aim, expected, Fault::WrongLine(line)));
-                }
+                None if maybe.as_ref().is_some_and(|maybe| maybe.matches(&line)) => {}
+                None => return Err(StepError::new(client, aim, expected, Fault::WrongLine(line))),
             }
         }
-        Ok(lines)
+        // One order for the transcript, whatever order they came in: that of the step.
+        seen.into_iter().for_each(|seen| seen.show(&mut self.actors[client]));
+        Ok(())
     }
 
     async fn leave(
@@ -726,6 +742,36 @@ impl<'s> Stage<'s> {
 
 /// What a transcript has in place of all but the first and the last of many repetitions.
 const REPEATED: &str = "[...]";
+
+/// What came in the repetitions of a step: few are kept whole, of many the first and the last.
+#[derive(Default)]
+struct Repeated {
+    first: Vec<Vec<String>>,
+    last: Vec<String>,
+    count: u32,
+}
+
+impl Repeated {
+    /// Adds the lines of one repetition.
+    fn push(&mut self, lines: Vec<String>) {
+        self.count += 1;
+        if self.count <= MOST_REPEATED_SHOWN {
+            self.first.push(lines);
+        } else {
+            self.last = lines;
+        }
+    }
+
+    fn show(self, actor: &mut Actor) {
+        let many = self.count > MOST_REPEATED_SHOWN;
+        let whole = if many { 1 } else { self.first.len() };
+        self.first.iter().take(whole).flatten().for_each(|line| actor.show(line));
+        if many {
+            actor.show(REPEATED);
+            self.last.iter().for_each(|line| actor.show(line));
+        }
+    }
+}
 
 /// Of many repetitions, the transcript shows the first and the last.
 fn shorten(lines: &[Typing], index: usize, times: u32) -> Vec<Typing> {

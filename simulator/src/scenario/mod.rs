@@ -172,10 +172,12 @@ pub enum Action {
         who: Vec<ClientId>,
         /// What they have to be.
         patterns: Vec<Pattern>,
+        /// How often each of them comes; where they come in order, the same for all.
+        times: Vec<u32>,
         /// Whether they may come in any order.
         any_order: bool,
-        /// How often.
-        times: u32,
+        /// A line that may come between them.
+        maybe: Option<Pattern>,
     },
     /// Go, in one of several ways.
     Leave {

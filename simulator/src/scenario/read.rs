@@ -343,8 +343,8 @@ fn read_act(value: &Value<'_>, cast: &Cast, errors: &mut Vec<Diagnostic>) -> Res
 }
 
 /// Everything a step can say beside what it does.
-const MODIFIERS: [&str; 8] =
-    ["refused", "as", "seen_by", "write", "times", "order", "nothing_for", "within"];
+const MODIFIERS: [&str; 9] =
+    ["refused", "as", "seen_by", "write", "times", "order", "maybe", "nothing_for", "within"];
 
 /// What a step says beside what it does, by modifier.
 struct Modifiers<'t> {
@@ -443,7 +443,7 @@ fn read_deed(
         [] => Err(Diagnostic::new(what.span(), "nothing is done", "an empty list")),
         [(Word::Type(_), _), ..] => read_send(who, words, false, modifiers, cast),
         [(Word::Raw(_), _), ..] => read_send(who, words, true, modifiers, cast),
-        [(Word::Receive(_), _), ..] => read_receive(who, words, modifiers),
+        [(Word::Receive(_), _), ..] => read_receive(who, words, modifiers, cast),
         [(word, _)] => read_single(who, word, modifiers, cast),
         [_, (_, second), ..] => {
             Err(Diagnostic::new(second.span(), "only `>` and `<` come in lists", "a second word")
@@ -564,14 +564,18 @@ fn read_receive(
     who: Vec<ClientId>,
     words: Vec<(Word, Value<'_>)>,
     modifiers: &mut Modifiers<'_>,
+    cast: &Cast,
 ) -> Result<Action> {
-    let times = modifiers.times()?;
+    let times = modifiers.take("times");
     let mut patterns = Vec::new();
     for (word, value) in words {
         let Word::Receive(pattern) = word else {
             let message = "a list is all `>`, all `>>` or all `<`";
             return Err(Diagnostic::new(value.span(), message, "of another kind"));
         };
+        if let Pattern::Exact(text) = &pattern {
+            check_blanks(text, if times.is_some() { 2 } else { 1 }, cast, &value)?;
+        }
         patterns.push(pattern);
     }
     let any_order = match modifiers.take("order") {
@@ -581,7 +585,32 @@ fn read_receive(
             return Err(Diagnostic::new(order.span(), "the only other order is \"any\"", "not known"));
         }
     };
-    Ok(Action::Receive { who, patterns, any_order, times })
+    let times = read_each_times(times, patterns.len(), any_order)?;
+    let maybe = modifiers.take("maybe").map(|maybe| read_line(&maybe)).transpose()?;
+    Ok(Action::Receive { who, patterns, times, any_order, maybe })
+}
+
+/// A `<` word and nothing else.
+fn read_line(value: &Value<'_>) -> Result<Pattern> {
+    match read_word(value, Word::parse)? {
+        Word::Receive(pattern) => Ok(pattern),
+        _ => Err(Diagnostic::new(value.span(), "only a line can come", "not a `<` line")),
+    }
+}
+
+/// How often each line comes: one number for all, or a list with one for each.
+fn read_each_times(value: Option<Value<'_>>, lines: usize, any_order: bool) -> Result<Vec<u32>> {
+    let Some(value) = value else { return Ok(vec![1; lines]) };
+    if !value.is_array() {
+        return Ok(vec![value.integer(1..MAX_TIMES + 1)?; lines]);
+    }
+    let times: Vec<u32> =
+        value.array()?.iter().map(|times| times.integer(1..MAX_TIMES + 1)).collect::<Result<_>>()?;
+    if times.len() != lines || !any_order {
+        let message = "a list of times has one number for each line, and goes with order = \"any\"";
+        return Err(Diagnostic::new(value.span(), message, format!("{lines} lines here")));
+    }
+    Ok(times)
 }
 
 fn read_race(value: &Value<'_>, cast: &Cast) -> Result<Action> {
