@@ -231,7 +231,9 @@ fn resolve(args: &RunArgs) -> Result<Settings, String> {
 }
 
 fn resolve_address(address: &str) -> Result<SocketAddr, String> {
-    let bad = |why: String| format!("`{address}` is no address: {why}; write HOST:PORT, such as 127.0.0.2:59000");
+    let bad = |why: String| {
+        format!("`{address}` is no address: {why}; write HOST:PORT, such as 127.0.0.2:59000")
+    };
     let mut found = address.to_socket_addrs().map_err(|error| bad(error.to_string()))?;
     found.next().ok_or_else(|| bad("nothing is known by that name".to_owned()))
 }
@@ -246,7 +248,8 @@ fn split_command(command: &str) -> Result<Vec<String>, String> {
 }
 
 fn own_executable() -> Result<PathBuf, String> {
-    std::env::current_exe().map_err(|error| format!("failed to find this program's own file: {error}"))
+    std::env::current_exe()
+        .map_err(|error| format!("failed to find this program's own file: {error}"))
 }
 
 fn client_beside() -> Result<PathBuf, String> {
@@ -266,7 +269,8 @@ fn client_beside() -> Result<PathBuf, String> {
 fn rerun_command(args: &RunArgs) -> String {
     let mut words = vec!["simulator".to_owned(), "run".to_owned()];
     let mut option = |name: &str, value: &str| {
-        let quoted = shlex::try_quote(value).map_or_else(|_| value.to_owned(), |value| value.into());
+        let quoted =
+            shlex::try_quote(value).map_or_else(|_| value.to_owned(), |value| value.into());
         words.push(format!("{name} {quoted}"));
     };
     if let Some(address) = &args.connect {

@@ -2,7 +2,7 @@
 
 /// How a run ended, as the shell sees it.
 ///
-/// When several apply, the first in this order wins: invalid, unreachable, failed, inconclusive.
+/// When several apply, the first in this order wins: invalid, failed, unreachable, inconclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitStatus {

@@ -99,6 +99,8 @@ pub(crate) enum Breach {
         /// What it saw second.
         second: String,
     },
+    /// A line came after one that was sent when it was everywhere already.
+    Late(String),
     /// The lines of one sender came in another order than they were sent.
     SenderOrder {
         /// What came first.
@@ -119,7 +121,9 @@ impl std::fmt::Display for Fault {
                 write!(f, "the connection was still open after {}", seconds(*waited))
             }
             Fault::BadLine(fault) => fault.fmt(f),
-            Fault::WrongForm { wanted, got } => write!(f, "{} in place of {}", quoted(got), quoted(wanted)),
+            Fault::WrongForm { wanted, got } => {
+                write!(f, "{} in place of {}", quoted(got), quoted(wanted))
+            }
             Fault::Refused => f.write_str("the server refused it"),
             Fault::Admitted => f.write_str("the server admitted it"),
             Fault::WrongGroup(id) => write!(f, "group {id}"),
@@ -138,16 +142,29 @@ impl std::fmt::Display for Breach {
         match self {
             Breach::Lost(lines) => match lines.as_slice() {
                 [one] => write!(f, "{} never came", quoted(one)),
-                [first, ..] => write!(f, "{} and {} more never came", quoted(first), lines.len() - 1),
+                [first, ..] => {
+                    write!(f, "{} and {} more never came", quoted(first), lines.len() - 1)
+                }
                 [] => f.write_str("something never came"),
             },
             Breach::Doubled(line) => write!(f, "{} more than once", quoted(line)),
             Breach::Foreign(line) => write!(f, "{}, which nobody said", quoted(line)),
             Breach::Order { other, first, second } => {
-                write!(f, "{} before {}, but {other} the other way round", quoted(first), quoted(second))
+                write!(
+                    f,
+                    "{} before {}, but {other} the other way round",
+                    quoted(first),
+                    quoted(second)
+                )
             }
+            Breach::Late(line) => write!(f, "{} after a marker that was sent later", quoted(line)),
             Breach::SenderOrder { first, second } => {
-                write!(f, "{} before {}, but they were sent the other way round", quoted(first), quoted(second))
+                write!(
+                    f,
+                    "{} before {}, but they were sent the other way round",
+                    quoted(first),
+                    quoted(second)
+                )
             }
         }
     }

@@ -91,10 +91,11 @@ impl Summary {
         let any = |is_it: fn(&Verdict) -> bool| self.count(is_it) > 0;
         if any(|verdict| matches!(verdict, Verdict::Unreadable(_))) {
             ExitStatus::Invalid
+        } else if any(|verdict| matches!(verdict, Verdict::Fail(_))) {
+            // Also where the server is gone after that: then it did not survive what failed.
+            ExitStatus::Fail
         } else if any(|verdict| matches!(verdict, Verdict::Unreachable(_))) {
             ExitStatus::Unreachable
-        } else if any(|verdict| matches!(verdict, Verdict::Fail(_))) {
-            ExitStatus::Fail
         } else if any(|verdict| matches!(verdict, Verdict::Inconclusive(_)))
             // What was skipped is no pass.
             || !any(|verdict| matches!(verdict, Verdict::Pass | Verdict::Accepted(_)))
@@ -171,7 +172,8 @@ async fn run_one(scenario: Arc<Scenario>, settings: &Settings, first: &AtomicBoo
 }
 
 fn reason_to_skip(scenario: &Scenario, settings: &Settings) -> Option<String> {
-    scenario.needs.iter().find_map(|need| match need {
+    scenario.needs.iter().find_map(|need| {
+        match need {
         Need::FreshServer if settings.target.is_shared() => Some(
             "needs a server on which no group was created yet; --spawn starts one for each scenario"
                 .to_owned(),
@@ -183,6 +185,7 @@ fn reason_to_skip(scenario: &Scenario, settings: &Settings) -> Option<String> {
             Some("needs the server's log, which --no-log leaves out".to_owned())
         }
         Need::FreshServer | Need::ServerLog => None,
+    }
     })
 }
 
@@ -193,6 +196,7 @@ fn judge(
     first: &AtomicBool,
     lateness: Duration,
 ) -> Verdict {
+    let is_first = played.first_group.is_some() && first.swap(false, Ordering::Relaxed);
     if let Some(failure) = &played.failure {
         if failure.waited.is_some_and(|waited| lateness > waited / 4) {
             return Verdict::Inconclusive(format!(
@@ -214,7 +218,8 @@ fn judge(
         Err(error) => Verdict::Unreadable(error.to_string()),
         Ok(mismatches) => match mismatches.first() {
             Some(mismatch) => Verdict::Fail(Box::new(transcript_failure(mismatch))),
-            None => judge_first_group(played, settings, first),
+            None if is_first => judge_first_group(played, settings),
+            None => Verdict::Pass,
         },
     }
 }
@@ -237,10 +242,9 @@ fn transcript_failure(mismatch: &transcripts::Mismatch) -> Failure {
 
 /// On a server that somebody else started, nothing says whether the first group of this run is the
 /// first ever; only then has it to have the id 2.
-fn judge_first_group(played: &Played, settings: &Settings, first: &AtomicBool) -> Verdict {
+fn judge_first_group(played: &Played, settings: &Settings) -> Verdict {
     let Some(id) = played.first_group else { return Verdict::Pass };
-    let is_first = first.swap(false, Ordering::Relaxed);
-    if is_first && settings.target.is_shared() && !settings.used && id != 2 {
+    if settings.target.is_shared() && !settings.used && id != 2 {
         return Verdict::Inconclusive(format!(
             "the first group of this run got the id {id}: either the server had groups before, or \
              it breaks GRP-1 (the first id is 2); start it anew, or say --used if it had groups"

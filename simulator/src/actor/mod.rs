@@ -427,9 +427,10 @@ impl Actor {
         };
         match socket {
             None => Ok(()),
-            Some(socket) => {
-                socket.reset().await.map_err(|error| Fault::Closed(Closing::Broken(error.to_string())))
-            }
+            Some(socket) => socket
+                .reset()
+                .await
+                .map_err(|error| Fault::Closed(Closing::Broken(error.to_string()))),
         }
     }
 
@@ -498,6 +499,15 @@ impl Actor {
         !matches!(self.driver, Driver::Absent)
     }
 
+    /// Whether its connection is open, as far as it has seen.
+    pub(crate) fn is_open(&self) -> bool {
+        let ended = |moment: &Moment| {
+            matches!(&moment.what, Happening::Note(note)
+                if note.starts_with("the server ") || note.starts_with("the connection "))
+        };
+        self.is_there() && !self.history.iter().any(ended)
+    }
+
     /// Whether it is the real program.
     pub(crate) fn is_program(&self) -> bool {
         matches!(self.driver, Driver::Program(_))
@@ -513,9 +523,7 @@ impl Actor {
         while let Ok(Some(seen)) = self.next_if_there().await {
             let words = match seen {
                 Seen::Line(line) | Seen::Prompt(line) => {
-                    let came = |moment: &Moment| {
-                        matches!(&moment.what, Happening::Came(came) if *came == line)
-                    };
+                    let came = |moment: &Moment| matches!(&moment.what, Happening::Came(came) if *came == line);
                     if let Some(last) = self.history.iter().rposition(came) {
                         self.history.remove(last);
                     }

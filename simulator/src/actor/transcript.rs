@@ -101,6 +101,16 @@ impl Transcript {
         self.lines.push(format!("Process finished with exit code {status}"));
     }
 
+    /// How many lines there are.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Forgets the lines after the first `length`.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.lines.truncate(length);
+    }
+
     /// The text so far.
     pub(crate) fn text(&self) -> String {
         let prompt = self.prompt.iter().cloned();

@@ -74,9 +74,9 @@ impl Failure {
         let number = stage.scenario.acts.iter().position(|other| std::ptr::eq(other, act));
         let place = |step: &Step| act.steps.iter().position(|other| std::ptr::eq(other, step));
         let explanation = explain::explain(stage, step, &error);
-        let requirement = explanation.as_ref().map(|explanation| explanation.requirement);
+        let requirement = explanation.as_ref().map(|explanation| explanation.requirement.clone());
         // The act's own, and else the scenario's first, where nothing more is known.
-        let covered = || act.covers.iter().chain(&stage.scenario.covers).map(String::as_str).next();
+        let covered = || act.covers.iter().chain(&stage.scenario.covers).next().cloned();
         let (fault, hint) = match explanation {
             Some(Explanation { fault, hint, .. }) => (Some(fault), Some(hint)),
             None => (None, None),
@@ -89,7 +89,7 @@ impl Failure {
             expected: error.expected,
             came: error.fault.to_string(),
             waited: error.fault.waited(),
-            requirement: requirement.or_else(covered).and_then(requirements::find),
+            requirement: requirement.or_else(covered).and_then(|id| requirements::find(&id)),
             fault,
             hint: hint.filter(|hint| !hint.is_empty()),
             lanes: lanes(&stage.actors, error.client, stage.started),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use chatroom_protocol::message;
 use tokio::time::Instant;
 
-use super::stage::{Aim, Stage, StepError, StepResult};
+use super::stage::{Aim, Said, Stage, StepError, StepResult};
 use crate::actor::{MARKER, Seen, Typing};
 use crate::fault::{Fault, quoted};
 use crate::scenario::{ClientId, Writing};
@@ -65,14 +65,13 @@ impl Stage<'_> {
     async fn marker_through(&mut self, who: ClientId, deadline: Instant) -> StepResult<u32> {
         let marker = self.send_marker(who, deadline).await?;
         // The sender first: when its own copy is there, the server has passed the marker on.
-        let hears = |client: &ClientId| self.actors[*client].hears(marker.group);
-        let mut members: Vec<ClientId> = (0..self.actors.len()).filter(hears).collect();
+        let mut members = self.members_of(marker.group);
         members.sort_by_key(|client| *client != who);
         for client in members {
-            let expected = format!("nothing before the marker {}", quoted(&marker.line));
-            let line = self.read_line(client, || Aim::Marker, &expected, deadline).await?;
+            let aim = || Aim::Line(marker.line.clone());
+            let expected = format!("the marker {}, and nothing before it", quoted(&marker.line));
+            let line = self.read_line(client, aim, &expected, deadline).await?;
             if line != marker.line {
-                let expected = "nothing more".to_owned();
                 return Err(StepError::new(client, Aim::Nothing, expected, Fault::Unwanted(line)));
             }
         }
@@ -87,16 +86,20 @@ impl Stage<'_> {
     ) -> StepResult<Marker> {
         let Some(member) = self.member(who).cloned() else {
             let fault = Fault::Refused;
-            return Err(StepError::new(who, Aim::Marker, "to be in a group, to fence it", fault));
+            return Err(StepError::new(who, Aim::Write, "to be in a group, to fence it", fault));
         };
         self.markers += 1;
         let text = format!("{MARKER}{} {:04x}", self.markers, self.options.seed as u16);
         let mut line = Vec::new();
         message::compose(&member.name, &text, &mut line);
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let group = member.group;
+        let heard_by = self.members_of(group);
+        self.said.push(Said { by: who, group, text: text.clone(), line: line.clone(), heard_by });
         let typing = Typing { text, shown: None };
         let typed = self.actors[who].type_lines(&[typing], Writing::AtOnce, deadline).await;
-        typed.map_err(|fault| StepError::new(who, Aim::Marker, "to send a marker", fault))?;
-        Ok(Marker { group: member.group, line: String::from_utf8_lossy(&line).into_owned() })
+        typed.map_err(|fault| StepError::new(who, Aim::Write, "to send a marker", fault))?;
+        Ok(Marker { group, line })
     }
 
     /// A client outside every group must have nothing to show.

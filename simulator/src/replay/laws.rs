@@ -132,7 +132,10 @@ mod tests {
     fn each_breach_is_found_as_what_it_is() {
         let all = ["a1", "b1", "a2"];
         assert_eq!(breach(&all, &["a1", "a2"]), Some((1, Breach::Lost(vec!["b1".into()]))));
-        assert_eq!(breach(&all, &["a1", "b1", "b1", "a2"]), Some((1, Breach::Doubled("b1".into()))));
+        assert_eq!(
+            breach(&all, &["a1", "b1", "b1", "a2"]),
+            Some((1, Breach::Doubled("b1".into())))
+        );
         assert_eq!(breach(&all, &["a1", "b1", "x", "a2"]), Some((1, Breach::Foreign("x".into()))));
         assert_eq!(
             breach(&all, &["a2", "b1", "a1"]),
@@ -142,11 +145,7 @@ mod tests {
             breach(&all, &["b1", "a1", "a2"]),
             Some((
                 1,
-                Breach::Order {
-                    other: "client0".into(),
-                    first: "b1".into(),
-                    second: "a1".into()
-                }
+                Breach::Order { other: "client0".into(), first: "b1".into(), second: "a1".into() }
             ))
         );
     }

@@ -1,14 +1,15 @@
 //! Races: several clients act at the same time, and laws hold over what everybody saw.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::laws::{self, Deeds, Watched};
 use super::stage::{Aim, Said, Stage, StepError, StepResult};
-use crate::actor::{Actor, Answers, LoginEnd, Typing};
-use crate::fault::{Fault, quoted};
+use crate::actor::{Actor, Answers, LoginEnd, Seen, Typing};
+use crate::fault::{Breach, Fault, quoted};
 use crate::scenario::{ClientId, RaceMove, Writing};
 use chatroom_protocol::Notice;
 
@@ -40,8 +41,11 @@ impl Stage<'_> {
         for (client, moves) in parts {
             runners.push(self.runner(*client, moves)?);
         }
-        let newcomers: BTreeSet<ClientId> =
-            runners.iter().filter(|runner| !runner.from_start).map(|runner| runner.client).collect();
+        let newcomers: BTreeSet<ClientId> = runners
+            .iter()
+            .filter(|runner| !runner.from_start)
+            .map(|runner| runner.client)
+            .collect();
         self.run_together(&runners, deadline).await?;
         let said = self.note_said(&runners);
         let groups: BTreeSet<u32> = runners
@@ -51,10 +55,11 @@ impl Stage<'_> {
         for group in groups {
             let watched = self.watch(group, &said, &newcomers, deadline).await?;
             let deeds = self.deeds(group, &said, &newcomers);
-            laws::check(&watched, &deeds).map_err(|(client, breach)| {
+            if let Err((client, breach)) = laws::check(&watched, &deeds) {
+                let breach = self.lost_or_late(client, breach).await;
                 let expected = "each message exactly once, and in one order for all";
-                StepError::new(client, Aim::Race, expected, Fault::Law(breach))
-            })?;
+                return Err(StepError::new(client, Aim::Race, expected, Fault::Law(breach)));
+            }
             self.show_sorted(watched);
         }
         Ok(())
@@ -124,8 +129,7 @@ impl Stage<'_> {
         newcomers: &BTreeSet<ClientId>,
         deadline: Instant,
     ) -> StepResult<Vec<Watched>> {
-        let hears = |client: &ClientId| self.actors[*client].hears(group);
-        let members: Vec<ClientId> = (0..self.actors.len()).filter(hears).collect();
+        let members = self.members_of(group);
         let mut watched = Vec::new();
         for client in &members {
             let own_last = said.iter().rev().find(|said| said.by == *client);
@@ -152,6 +156,18 @@ impl Stage<'_> {
         Ok(watched)
     }
 
+    /// What is missing when the marker comes may only be late, which is another fault.
+    async fn lost_or_late(&mut self, client: ClientId, breach: Breach) -> Breach {
+        let Breach::Lost(lines) = &breach else { return breach };
+        let deadline = Instant::now() + LATE.mul_f64(self.options.time_scale);
+        while let Ok(Seen::Line(line)) = self.actors[client].next(deadline).await {
+            if lines.contains(&line) {
+                return Breach::Late(line);
+            }
+        }
+        breach
+    }
+
     /// Reads until `last` comes, which is not added to `lines`.
     async fn read_up_to(
         &mut self,
@@ -162,7 +178,10 @@ impl Stage<'_> {
     ) -> StepResult<Vec<String>> {
         loop {
             let aim = || Aim::Line(last.to_owned());
-            let line = self.read_line(client, aim, &quoted(last), deadline).await?;
+            let line = match self.read_line(client, aim, &quoted(last), deadline).await {
+                Ok(line) => line,
+                Err(error) => return Err(in_another_form(error, last, &lines)),
+            };
             if line == last {
                 return Ok(lines);
             }
@@ -184,12 +203,27 @@ impl Stage<'_> {
     }
 }
 
+/// How long a line that is missing may still come, to be called late and not lost.
+const LATE: Duration = Duration::from_secs(2);
+
+/// A line that never came may have come in another form, which says more.
+fn in_another_form(error: StepError, wanted: &str, lines: &[String]) -> StepError {
+    let text = wanted.split_once(": ").map_or(wanted, |(_, text)| text).to_lowercase();
+    match lines.iter().find(|line| line.to_lowercase().ends_with(&text)) {
+        Some(line) => StepError { fault: Fault::WrongLine(line.clone()), ..error },
+        None => error,
+    }
+}
+
 async fn run(actor: &mut Actor, runner: &Runner, deadline: Instant) -> StepResult {
     for step in &runner.moves {
         match step {
             Move::Login(answers) => {
-                let aim = Aim::Admission { creates: matches!(answers, Answers::Full { group: None, .. }) };
-                let error = |fault| StepError::new(runner.client, aim.clone(), "to be admitted", fault);
+                let aim = Aim::Admission {
+                    creates: matches!(answers, Answers::Full { group: None, .. }),
+                };
+                let error =
+                    |fault| StepError::new(runner.client, aim.clone(), "to be admitted", fault);
                 match actor.login(answers, deadline).await.map_err(error)? {
                     LoginEnd::Admitted { .. } => {}
                     LoginEnd::Refused | LoginEnd::Ended => return Err(error(Fault::Refused)),
@@ -198,7 +232,9 @@ async fn run(actor: &mut Actor, runner: &Runner, deadline: Instant) -> StepResul
             Move::Type(typing) => {
                 let typing = std::slice::from_ref(typing);
                 let typed = actor.type_lines(typing, Writing::AtOnce, deadline).await;
-                typed.map_err(|fault| StepError::new(runner.client, Aim::Write, "to write", fault))?;
+                typed.map_err(|fault| {
+                    StepError::new(runner.client, Aim::Write, "to write", fault)
+                })?;
             }
         }
         // The others' turn: a race in which one says everything first is none.

@@ -30,12 +30,10 @@ pub(super) enum Aim {
     Write,
     /// To read a line that is known.
     Line(String),
-    /// To read a line that matches.
-    Match,
+    /// To read a line that matches this.
+    Match(String),
     /// To read nothing.
     Nothing,
-    /// To read a fence's marker.
-    Marker,
     /// The end of the connection.
     Close,
     /// The end of the program.
@@ -79,6 +77,8 @@ pub(super) struct Said {
     pub(super) text: String,
     /// The line that everybody has to get.
     pub(super) line: String,
+    /// Who was in the group then; empty where that is not known.
+    pub(super) heard_by: Vec<ClientId>,
 }
 
 pub(super) struct Stage<'s> {
@@ -147,17 +147,10 @@ impl<'s> Stage<'s> {
     pub(super) async fn play(mut self) -> Played {
         let scenario = self.scenario;
         let mut failure = None;
-        'play: for act in &scenario.acts {
-            for step in &act.steps {
-                if let Err(error) = self.step(step).await {
-                    failure = Some(self.fail(act, Some(step), error).await);
-                    break 'play;
-                }
-                self.steps += 1;
-            }
-            if let Err(error) = self.end_act().await {
-                failure = Some(self.fail(act, None, error).await);
-                break 'play;
+        for act in &scenario.acts {
+            if let Err((step, error)) = self.act(act).await {
+                failure = Some(self.fail(act, step, error).await);
+                break;
             }
         }
         if self.options.shared {
@@ -174,6 +167,31 @@ impl<'s> Stage<'s> {
             took: self.started.elapsed(),
             failure,
             first_group: self.first_group,
+        }
+    }
+
+    /// Plays an act, as often as it says. A transcript shows the first time.
+    async fn act<'a>(&mut self, act: &'a Act) -> Result<(), (Option<&'a Step>, StepError)> {
+        let mut lengths = Vec::new();
+        for time in 1..=act.repeat {
+            for step in &act.steps {
+                self.step(step).await.map_err(|error| (Some(step), error))?;
+                self.steps += 1;
+            }
+            match time {
+                1 => lengths = self.actors.iter().map(|actor| actor.transcript.len()).collect(),
+                _ => self.cut_transcripts(&lengths),
+            }
+        }
+        if act.repeat > 1 {
+            self.actors.iter_mut().for_each(|actor| actor.show(REPEATED));
+        }
+        self.end_act().await.map_err(|error| (None, error))
+    }
+
+    fn cut_transcripts(&mut self, lengths: &[usize]) {
+        for (actor, length) in self.actors.iter_mut().zip(lengths) {
+            actor.transcript.truncate(*length);
         }
     }
 
@@ -349,7 +367,12 @@ impl<'s> Stage<'s> {
         }
         let wanted = self.ids.actual(expected);
         let aim = Aim::Admission { creates: true };
-        Err(StepError::new(client, aim, format!("the id of the new group to be {wanted}"), Fault::WrongGroup(id)))
+        Err(StepError::new(
+            client,
+            aim,
+            format!("the id of the new group to be {wanted}"),
+            Fault::WrongGroup(id),
+        ))
     }
 
     fn check_name(
@@ -394,7 +417,9 @@ impl<'s> Stage<'s> {
     }
 
     async fn send(&mut self, client: ClientId, action: &Action, deadline: Instant) -> StepResult {
-        let Action::Send { lines, raw, writing, times, seen_by, .. } = action else { return Ok(()) };
+        let Action::Send { lines, raw, writing, times, seen_by, .. } = action else {
+            return Ok(());
+        };
         let mut sent = Vec::new();
         let mut typed = Vec::new();
         for count in 1..=*times {
@@ -413,7 +438,8 @@ impl<'s> Stage<'s> {
             let shown = shorten(lines, index, *times);
             self.write(client, &shown, *raw, *writing, deadline).await?;
         }
-        if let (Some(member), false) = (self.member(client).cloned(), *seen_by == Audience::Unsaid) {
+        if let (Some(member), false) = (self.member(client).cloned(), *seen_by == Audience::Unsaid)
+        {
             let audience = self.audience(seen_by, client, member.group, true);
             for (index, line) in sent.iter().enumerate() {
                 let hide = *times > MOST_REPEATED_SHOWN && index > 0 && index + 1 < sent.len();
@@ -440,7 +466,8 @@ impl<'s> Stage<'s> {
             self.actors[client].type_lines(lines, writing, deadline).await
         };
         written.map_err(|fault| {
-            let aim = if matches!(fault, Fault::NotConnected(_)) { Aim::Connect } else { Aim::Write };
+            let aim =
+                if matches!(fault, Fault::NotConnected(_)) { Aim::Connect } else { Aim::Write };
             StepError::new(client, aim, "the server to take what is written", fault)
         })
     }
@@ -466,7 +493,13 @@ impl<'s> Stage<'s> {
             group: member.group,
             text: unstamped.to_owned(),
             line: String::from_utf8_lossy(&line).into_owned(),
+            heard_by: self.members_of(member.group),
         })
+    }
+
+    /// Who is in a group and reads.
+    pub(super) fn members_of(&self, group: u32) -> Vec<ClientId> {
+        (0..self.actors.len()).filter(|client| self.actors[*client].hears(group)).collect()
     }
 
     /// The clients that `seen_by` means after something that `client` did in `group`.
@@ -481,8 +514,7 @@ impl<'s> Stage<'s> {
             Audience::Unsaid => Vec::new(),
             Audience::Clients(clients) => clients.clone(),
             Audience::Group => {
-                let hears = |other: &ClientId| self.actors[*other].hears(group);
-                let all = (0..self.actors.len()).filter(hears);
+                let all = self.members_of(group).into_iter();
                 all.filter(|other| with_itself || *other != client).collect()
             }
         }
@@ -604,7 +636,8 @@ impl<'s> Stage<'s> {
         while let Some(next) = due.iter().position(|due| *due > 0) {
             let left = wanted.iter().zip(&due).filter(|(_, due)| **due > 0);
             let left: Vec<String> = left.map(|(wanted, _)| wanted.to_string()).collect();
-            let expected = if left.len() > 1 { "one of " } else { "" }.to_owned() + &left.join(", ");
+            let expected =
+                if left.len() > 1 { "one of " } else { "" }.to_owned() + &left.join(", ");
             let aim = wanted[next].aim();
             let line = self.read_line(client, || aim.clone(), &expected, deadline).await?;
             let fits = |(wanted, due): (&Wanted, &u32)| *due > 0 && wanted.matches(&line);
@@ -667,7 +700,8 @@ impl<'s> Stage<'s> {
         let wanted = self.wanted(pattern, 0, 1)?;
         let found = |line: &str| wanted.is_in(line).then(|| line.to_owned());
         let limit = deadline.saturating_duration_since(Instant::now());
-        let (from, limit) = if absent { (self.log_start, Duration::ZERO) } else { (self.log_next, limit) };
+        let (from, limit) =
+            if absent { (self.log_start, Duration::ZERO) } else { (self.log_next, limit) };
         let fault = match (log.find(from, limit, found).await, absent) {
             (Some((line, _)), false) => {
                 self.log_next = line + 1;
@@ -698,7 +732,8 @@ impl<'s> Stage<'s> {
         client: ClientId,
         count: u32,
     ) -> StepResult<Filled> {
-        let fill = |shown: bool| template.fill(|blank| self.fill_blank(blank, client, count, shown));
+        let fill =
+            |shown: bool| template.fill(|blank| self.fill_blank(blank, client, count, shown));
         Ok(Filled { actual: fill(false)?, shown: fill(true)? })
     }
 
@@ -726,6 +761,16 @@ impl<'s> Stage<'s> {
             Blank::Me => self.name_of(client),
             Blank::Count => count.to_string(),
         })
+    }
+
+    /// The name that a client asks for, if it has answers.
+    pub(super) fn asked_name(&self, client: ClientId) -> Option<String> {
+        match &self.scenario.clients[client].part {
+            Part::Create { name, .. } | Part::Join { name, .. } => {
+                name.as_plain().map(str::to_owned)
+            }
+            Part::Choose { .. } | Part::Wire => None,
+        }
     }
 
     /// What a client is called: by the server, or in its own answers.
@@ -817,7 +862,7 @@ impl Wanted {
     fn aim(&self) -> Aim {
         match self {
             Wanted::Exact(text) => Aim::Line(text.clone()),
-            Wanted::Regex(_) => Aim::Match,
+            Wanted::Regex(regex) => Aim::Match(regex.as_str().to_owned()),
         }
     }
 }

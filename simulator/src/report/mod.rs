@@ -68,9 +68,11 @@ impl Reports {
         scenarios: usize,
     ) -> Result<Self, String> {
         if formats.iter().filter(|format| format.file.is_none()).count() > 1 {
-            return Err("only one report goes to standard output; give the others a file, such as \
+            return Err(
+                "only one report goes to standard output; give the others a file, such as \
                         --report junit=results.xml"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         let mut text = None;
         let mut whole = Vec::new();

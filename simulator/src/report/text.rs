@@ -24,7 +24,10 @@ impl<W: Write> Text<W> {
         let progress = ProgressBar::new(scenarios as u64);
         if live && std::io::stdout().is_terminal() {
             let style = "{spinner} {pos}/{len} scenarios [{bar:30}] {elapsed}";
-            progress.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            progress.set_style(
+                ProgressStyle::with_template(style)
+                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             progress.enable_steady_tick(std::time::Duration::from_millis(100));
         } else {
             progress.set_draw_target(ProgressDrawTarget::hidden());
@@ -58,7 +61,8 @@ impl<W: Write> Text<W> {
             }
             verdict => {
                 if let Some(reason) = reason(verdict) {
-                    text += &format!("              {}\n", reason.replace('\n', "\n              "));
+                    text +=
+                        &format!("              {}\n", reason.replace('\n', "\n              "));
                 }
             }
         }

@@ -118,6 +118,8 @@ pub struct Act {
     pub span: Range<usize>,
     /// Its steps.
     pub steps: Vec<Step>,
+    /// How often they are played.
+    pub repeat: u32,
 }
 
 /// One step, by one client or several.

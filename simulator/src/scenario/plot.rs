@@ -132,7 +132,10 @@ impl Plot<'_> {
     fn connect(&mut self, client: ClientId) -> Result<(), (String, String)> {
         if self.scenario.clients[client].is_terminal() {
             let message = format!("`{}` has answers for the terminal program", self.key(client));
-            return Err((message, "use \"login\", or define it as `{}` for a bare connection".into()));
+            return Err((
+                message,
+                "use \"login\", or define it as `{}` for a bare connection".into(),
+            ));
         }
         self.need(client, &[Standing::Away, Standing::Gone])?;
         self.standing[client] = Standing::Connected;

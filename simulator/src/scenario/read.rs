@@ -27,7 +27,7 @@ const MAX_TIMES: u32 = 100_000;
 
 const TOP_KEYS: [&str; 6] = ["title", "covers", "needs", "deadline", "client", "act"];
 const CLIENT_KEYS: [&str; 6] = ["name", "create", "join", "password", "option", "count"];
-const ACT_KEYS: [&str; 3] = ["name", "covers", "steps"];
+const ACT_KEYS: [&str; 4] = ["name", "covers", "repeat", "steps"];
 const STEP_KEYS: [&str; 4] = ["race", "fence", "log", "no_log"];
 
 type Result<T, E = Diagnostic> = std::result::Result<T, E>;
@@ -159,7 +159,10 @@ impl Cast {
             self.keys.iter().all(|(key, members)| key != name || members.len() != 1)
         })?;
         let message = format!("`{}` names the client `{unknown}`, which is not there", client.key);
-        Some(Diagnostic::new(value.span(), message, "in these clients").suggest(unknown, self.keys()))
+        Some(
+            Diagnostic::new(value.span(), message, "in these clients")
+                .suggest(unknown, self.keys()),
+        )
     }
 
     fn keys(&self) -> impl Iterator<Item = &str> {
@@ -167,7 +170,10 @@ impl Cast {
     }
 
     fn members(&self, key: &str) -> Option<Vec<ClientId>> {
-        self.keys.iter().find(|(known, _)| known == key).map(|(_, members)| members.clone().collect())
+        self.keys
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, members)| members.clone().collect())
     }
 
     /// The clients that `value` names.
@@ -215,10 +221,16 @@ fn read_client(key: &str, key_span: Range<usize>, value: &Value<'_>) -> Result<V
 
 fn check_client_key(key: &str, span: Range<usize>) -> Result<()> {
     if STEP_KEYS.contains(&key) || MODIFIERS.contains(&key) {
-        return Err(Diagnostic::new(span, format!("`{key}` is a word of steps"), "not a client's name"));
+        return Err(Diagnostic::new(
+            span,
+            format!("`{key}` is a word of steps"),
+            "not a client's name",
+        ));
     }
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if key.is_empty() || !key.chars().all(fits) || !key.starts_with(|c: char| c.is_ascii_alphabetic())
+    if key.is_empty()
+        || !key.chars().all(fits)
+        || !key.starts_with(|c: char| c.is_ascii_alphabetic())
     {
         return Err(Diagnostic::new(span, "a client's key is a word", "not letters and digits")
             .help("it also names the file of its transcript: letters, digits, `-` and `_`"));
@@ -327,6 +339,7 @@ fn read_act(value: &Value<'_>, cast: &Cast, errors: &mut Vec<Diagnostic>) -> Res
     let name = table.require("name", "a few words on what happens")?.string()?.to_owned();
     let covers = table.take("covers").map_or(Ok(Vec::new()), |covers| read_covers(&covers))?;
     let steps = table.require("steps", "a list of what the clients do")?.array()?;
+    let repeat = table.take("repeat").map_or(Ok(1), |repeat| repeat.integer(1..MAX_TIMES + 1))?;
     let known = ACT_KEYS;
     if let Some((key, span)) = table.left().next() {
         let error = Diagnostic::new(span, format!("unknown key `{key}`"), "not known in an act");
@@ -339,7 +352,7 @@ fn read_act(value: &Value<'_>, cast: &Cast, errors: &mut Vec<Diagnostic>) -> Res
             Err(error) => errors.push(error),
         }
     }
-    Ok(Act { name, covers, span: value.span(), steps: read })
+    Ok(Act { name, covers, span: value.span(), steps: read, repeat })
 }
 
 /// Everything a step can say beside what it does.
@@ -452,10 +465,7 @@ fn read_deed(
     }
 }
 
-fn read_word<T>(
-    value: &Value<'_>,
-    parse: impl Fn(&str) -> Result<T, WordError>,
-) -> Result<T> {
+fn read_word<T>(value: &Value<'_>, parse: impl Fn(&str) -> Result<T, WordError>) -> Result<T> {
     let text = value.string()?;
     parse(text).map_err(|error| match error {
         WordError::Bad(why) => Diagnostic::new(value.span(), why, "here"),
@@ -582,7 +592,11 @@ fn read_receive(
         None => false,
         Some(order) if order.string()? == "any" => true,
         Some(order) => {
-            return Err(Diagnostic::new(order.span(), "the only other order is \"any\"", "not known"));
+            return Err(Diagnostic::new(
+                order.span(),
+                "the only other order is \"any\"",
+                "not known",
+            ));
         }
     };
     let times = read_each_times(times, patterns.len(), any_order)?;
@@ -604,8 +618,11 @@ fn read_each_times(value: Option<Value<'_>>, lines: usize, any_order: bool) -> R
     if !value.is_array() {
         return Ok(vec![value.integer(1..MAX_TIMES + 1)?; lines]);
     }
-    let times: Vec<u32> =
-        value.array()?.iter().map(|times| times.integer(1..MAX_TIMES + 1)).collect::<Result<_>>()?;
+    let times: Vec<u32> = value
+        .array()?
+        .iter()
+        .map(|times| times.integer(1..MAX_TIMES + 1))
+        .collect::<Result<_>>()?;
     if times.len() != lines || !any_order {
         let message = "a list of times has one number for each line, and goes with order = \"any\"";
         return Err(Diagnostic::new(value.span(), message, format!("{lines} lines here")));
@@ -657,9 +674,15 @@ fn with_demands(mut clients: Vec<ClientSpec>, acts: &[Act]) -> Vec<ClientSpec> {
             }
             Action::Connect { who }
             | Action::Closed { who }
-            | Action::Leave { who, how: super::Departure::Reset | super::Departure::HalfClose, .. }
+            | Action::Leave {
+                who,
+                how: super::Departure::Reset | super::Departure::HalfClose,
+                ..
+            }
             | Action::Send { who, raw: true, .. }
-            | Action::Send { who, writing: Writing::Pieces { .. } | Writing::RandomPieces, .. } => {
+            | Action::Send {
+                who, writing: Writing::Pieces { .. } | Writing::RandomPieces, ..
+            } => {
                 who.iter().for_each(|who| clients[*who].needs_socket = true);
             }
             Action::Send { who, lines, .. } if lines.len() > 1 => {

@@ -33,8 +33,7 @@ struct Entry<'t> {
 
 impl<'t> Table<'t> {
     pub(crate) fn new(table: &'t DeTable<'t>, span: Range<usize>) -> Self {
-        let entries =
-            table.iter().map(|(key, value)| Entry { key, value, taken: false }).collect();
+        let entries = table.iter().map(|(key, value)| Entry { key, value, taken: false }).collect();
         Table { span, entries }
     }
 
@@ -111,7 +110,8 @@ impl<'t> Value<'t> {
 
     /// An integer within `range`.
     pub(crate) fn integer(&self, range: Range<u32>) -> Result<u32, Diagnostic> {
-        let wrong = || self.wrong_type(&format!("a number from {} to {}", range.start, range.end - 1));
+        let wrong =
+            || self.wrong_type(&format!("a number from {} to {}", range.start, range.end - 1));
         let integer = self.inner.get_ref().as_integer().ok_or_else(wrong)?;
         let digits = integer.as_str().replace('_', "");
         let number = u32::from_str_radix(&digits, integer.radix()).map_err(|_| wrong())?;

@@ -21,16 +21,8 @@ pub(super) enum Word {
 }
 
 /// The words that stand alone, for suggestions.
-pub(super) const PLAIN_WORDS: [&str; 8] = [
-    "connect",
-    "login",
-    "leave",
-    "reset",
-    "half-close",
-    "closed",
-    "exit 0",
-    "stop reading",
-];
+pub(super) const PLAIN_WORDS: [&str; 8] =
+    ["connect", "login", "leave", "reset", "half-close", "closed", "exit 0", "stop reading"];
 
 /// Why a text is no word.
 #[derive(Debug, PartialEq, Eq)]
@@ -139,7 +131,11 @@ pub(crate) fn unescape(text: &str) -> Result<Vec<u8>, String> {
                 let byte = u8::from_str_radix(digits, 16);
                 (byte.map_err(|_| "`\\x` takes two hexadecimal digits")?, 3)
             }
-            other => return Err(format!("`\\{other}` is no escape; there is \\n \\r \\t \\0 \\\\ \\xff")),
+            other => {
+                return Err(format!(
+                    "`\\{other}` is no escape; there is \\n \\r \\t \\0 \\\\ \\xff"
+                ));
+            }
         };
         bytes.push(byte);
         rest = &after[length..];
@@ -154,7 +150,8 @@ mod tests {
 
     #[test]
     fn typed_text_is_kept_as_it_is() {
-        for (written, text) in [("> Hello", "Hello"), (">Hello", "Hello"), (">  a ", " a "), (">", "")]
+        for (written, text) in
+            [("> Hello", "Hello"), (">Hello", "Hello"), (">  a ", " a "), (">", "")]
         {
             let Ok(Word::Type(template)) = Word::parse(written) else { panic!("{written}") };
             assert_eq!(template.as_plain(), Some(text));
@@ -166,7 +163,9 @@ mod tests {
         let every = Duration::from_millis(2);
         assert_eq!(parse_writing("1 byte every 2ms"), Some(Writing::Pieces { bytes: 1, every }));
         assert_eq!(parse_writing("random pieces"), Some(Writing::RandomPieces));
-        for bad in ["", "0 bytes every 2ms", "1 byte every", "one byte every 2ms", "1 byte every 1h"] {
+        for bad in
+            ["", "0 bytes every 2ms", "1 byte every", "one byte every 2ms", "1 byte every 1h"]
+        {
             assert_eq!(parse_writing(bad), None, "{bad}");
         }
     }

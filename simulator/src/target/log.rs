@@ -108,9 +108,10 @@ impl Log {
     pub(super) async fn until_quiet(&self) {
         let mut count = self.count.subscribe();
         let quiet = Duration::from_millis(100);
-        while tokio::time::timeout(quiet, count.changed()).await.is_ok_and(|changed| changed.is_ok())
-        {
-        }
+        while tokio::time::timeout(quiet, count.changed())
+            .await
+            .is_ok_and(|changed| changed.is_ok())
+        {}
     }
 
     /// The last lines.

@@ -71,7 +71,9 @@ pub enum TargetError {
         output: String,
     },
     /// Nothing answers at the address.
-    #[error("no server answers at {addr}: {source}; start it, or name another address with --connect")]
+    #[error(
+        "no server answers at {addr}: {source}; start it, or name another address with --connect"
+    )]
     NotReached {
         /// The address.
         addr: SocketAddr,

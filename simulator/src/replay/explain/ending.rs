@@ -1,0 +1,93 @@
+//! Faults in how connections end.
+
+use chatroom_protocol::{Notice, Prompt};
+
+use super::{ACCEPT_LOOP, Explanation, View, because};
+use crate::fault::Closing;
+use crate::replay::stage::Aim;
+
+const LINGER: &str = "Closing a socket with unread bytes in it makes the kernel send a reset, which \
+    can destroy the last line: shut down the sending side first, and read to the end.";
+const OUTPUT: &str =
+    "Did the thread that serves it end with an error? The server's output may say.";
+
+impl View<'_> {
+    /// The connection did not end where it has to.
+    pub(super) fn still_open(&self) -> Option<Explanation> {
+        if Self::noted(self.actor()?, "closes its sending side") {
+            let hint = "When recv() returns nothing, the client has left: close the socket.";
+            return because("LEAVE-2", "the server does not close after the client's end", hint);
+        }
+        match self.error.aim {
+            Aim::Refusal(_) => because(
+                "AUTH-3",
+                "the connection of a refused client is left open",
+                "Close the socket after `disconnect`.",
+            ),
+            _ => because(
+                if self.is_about("AUTH-3") { "AUTH-3" } else { "HS-4" },
+                "the connection is left open where the server has to close it",
+                "Close the socket after the farewell.",
+            ),
+        }
+    }
+
+    /// The connection ended where something had to come.
+    pub(super) fn closed(&self, how: &Closing) -> Option<Explanation> {
+        if let Some(stalled) = self.stalled() {
+            let fault =
+                format!("{} was cut off though only {stalled} had stopped reading", self.key());
+            return because("SLOW-1", fault, "");
+        }
+        let hint = if matches!(how, Closing::Reset) { LINGER } else { "Send the farewell first." };
+        match &self.error.aim {
+            Aim::Refusal(_) => {
+                because("AUTH-3", "the connection was closed without `disconnect`", hint)
+            }
+            Aim::Admission { .. } => self.closed_in_handshake(),
+            Aim::Line(wanted) => match Notice::parse(wanted) {
+                Some(Notice::Disconnect) => {
+                    because("AUTH-3", "the connection was closed without `disconnect`", hint)
+                }
+                Some(Notice::WrongOption) => {
+                    because("HS-4", "the connection was closed without `wrong option`", hint)
+                }
+                Some(Notice::DisconnectOption) => {
+                    because("HS-2", "option 3 is not answered with `disconnect option`", hint)
+                }
+                _ if Prompt::parse(wanted).is_some() => self.closed_in_handshake(),
+                _ => self.closed_session(),
+            },
+            Aim::Match(pattern) if pattern.starts_with("^answer refused") => because(
+                "HS-4",
+                "the connection was closed without a word on what is wrong with the answer",
+                hint,
+            ),
+            Aim::Match(_) | Aim::Nothing => self.closed_session(),
+            _ => None,
+        }
+    }
+
+    fn closed_in_handshake(&self) -> Option<Explanation> {
+        if self.after_reset() {
+            return because(
+                "LEAVE-2",
+                "after a reset, the server serves nobody any more",
+                ACCEPT_LOOP,
+            );
+        }
+        because("HS-1", "the server closed the connection in the middle of the handshake", OUTPUT)
+    }
+
+    fn closed_session(&self) -> Option<Explanation> {
+        if self.is_about("LIM-2") || self.is_about("MSG-4") || self.was_told_of_refusal() {
+            return because(
+                self.refusing(),
+                "the server disconnects a member for a message that it has to refuse; the session \
+                 goes on",
+                "An error while a message is decoded must not end the thread that serves the client.",
+            );
+        }
+        because("MSG-1", "the server closed the connection of a member", OUTPUT)
+    }
+}
