@@ -131,7 +131,7 @@ async fn run_scenarios(args: RunArgs) -> ExitStatus {
         Err(message) => return complain(&message, ExitStatus::Invalid),
     };
     let rerun = rerun_command(&args);
-    let mut reports = match Reports::open(args.report, &settings, rerun, scenarios.len()) {
+    let mut reports = match Reports::open(args.report, &settings, rerun, &scenarios) {
         Ok(reports) => reports,
         Err(message) => return complain(&message, ExitStatus::Invalid),
     };

@@ -186,7 +186,7 @@ pub(crate) fn quoted(line: &str) -> String {
 }
 
 fn seconds(time: Duration) -> String {
-    format!("{} s", (time.as_millis() as f64 / 1000.0))
+    format!("{:.1} s", time.as_secs_f64())
 }
 
 #[cfg(test)]

@@ -125,17 +125,19 @@ fn lanes(actors: &[Actor], failed: Option<usize>, started: Instant) -> Vec<Lane>
     let mut there: Vec<(usize, &Actor)> =
         actors.iter().enumerate().filter(|(_, actor)| !actor.history.is_empty()).collect();
     there.sort_by_key(|(client, _)| Some(*client) != failed);
-    there.into_iter().map(|(_, actor)| lane(actor, started)).collect()
+    let lane = |(client, actor)| lane(actor, Some(client) == failed, started);
+    there.into_iter().map(lane).collect()
 }
 
-fn lane(actor: &Actor, started: Instant) -> Lane {
+fn lane(actor: &Actor, with_markers: bool, started: Instant) -> Lane {
     let mut moments = actor.history.clone();
     moments.sort_by_key(|moment| moment.at);
-    // Markers that did their duty only take the place of what people said.
+    // Markers that did their duty only take the place of what people said; where it failed, they
+    // may be what went wrong.
     let last = moments.len().saturating_sub(1);
     let mut place = 0;
     moments.retain(|moment| {
-        let keep = place == last || !moment.what.is_marker();
+        let keep = with_markers || place == last || !moment.what.is_marker();
         place += 1;
         keep
     });

@@ -65,7 +65,7 @@ impl Reports {
         formats: Vec<Format>,
         settings: &Settings,
         rerun: String,
-        scenarios: usize,
+        scenarios: &[Scenario],
     ) -> Result<Self, String> {
         if formats.iter().filter(|format| format.file.is_none()).count() > 1 {
             return Err(

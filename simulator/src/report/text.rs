@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{lanes, plural, reason, word};
 use crate::replay::Failure;
 use crate::run::{Outcome, Settings, Summary, Verdict};
+use crate::scenario::Scenario;
 
 /// The width of a page that is no terminal.
 const PAGE: usize = 120;
@@ -20,8 +21,13 @@ pub(super) struct Text<W> {
 
 impl<W: Write> Text<W> {
     /// Begins; shows progress if `live` and if somebody is looking.
-    pub(super) fn start(mut out: W, live: bool, settings: &Settings, scenarios: usize) -> Self {
-        let progress = ProgressBar::new(scenarios as u64);
+    pub(super) fn start(
+        mut out: W,
+        live: bool,
+        settings: &Settings,
+        scenarios: &[Scenario],
+    ) -> Self {
+        let progress = ProgressBar::new(scenarios.len() as u64);
         if live && std::io::stdout().is_terminal() {
             let style = "{spinner} {pos}/{len} scenarios [{bar:30}] {elapsed}";
             progress.set_style(
@@ -41,11 +47,12 @@ impl<W: Write> Text<W> {
         let _ = writeln!(
             out,
             "{} against {}, {jobs} at a time, seed {}{who}",
-            plural(scenarios, "scenario"),
+            plural(scenarios.len(), "scenario"),
             settings.target.describe(),
             settings.options.seed
         );
-        Text { out, progress, width: page_width(), name_width: 32 }
+        let name_width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
+        Text { out, progress, width: page_width(), name_width }
     }
 
     pub(super) fn outcome(&mut self, outcome: &Outcome, rerun: &str) {
@@ -116,7 +123,10 @@ fn explain(outcome: &Outcome, failure: &Failure, rerun: &str, width: usize) -> S
         let step = failure.step.map_or("its end".to_owned(), |step| format!("step {step}"));
         line("act", &format!("{number}, {name}, {step}"));
         line("at", &source.location(failure.span.start));
-        line("", &first_line(source.text().get(failure.span.clone()).unwrap_or_default()));
+        if failure.step.is_some() {
+            let written = source.text().get(failure.span.clone()).unwrap_or_default();
+            line("", &first_line(written));
+        }
     }
     if let Some(client) = &failure.client {
         line("client", client);
