@@ -29,6 +29,8 @@ pub(super) struct Bot {
     screen: VecDeque<Seen>,
     /// Whether bytes were written after the last line end.
     inside_line: bool,
+    /// Whether the server has asked anything.
+    was_asked: bool,
 }
 
 impl Bot {
@@ -43,6 +45,7 @@ impl Bot {
             socket: None,
             screen: VecDeque::new(),
             inside_line: false,
+            was_asked: false,
         };
         // Before anything is typed, there is only the menu to show.
         bot.screen.extend(effects.into_iter().filter_map(shown));
@@ -113,7 +116,9 @@ impl Bot {
         let at = arrival.at;
         match arrival.what {
             Received::Line(line) => {
-                if !matches!(ServerLine::parse(&line), ServerLine::Prompt(_)) {
+                if matches!(ServerLine::parse(&line), ServerLine::Prompt(_)) {
+                    self.was_asked = true;
+                } else {
                     history.push(Moment { at, what: Happening::Came(line.clone()) });
                 }
                 self.take_line(line).await
@@ -227,6 +232,10 @@ impl Bot {
         if let Some(socket) = &mut self.socket {
             socket.stop_reading();
         }
+    }
+
+    pub(super) fn was_asked(&self) -> bool {
+        self.was_asked
     }
 
     pub(super) fn is_inside_line(&self) -> bool {

@@ -508,6 +508,16 @@ impl Actor {
         self.is_there() && !self.history.iter().any(ended)
     }
 
+    /// Whether the server has said anything to it.
+    pub(crate) fn was_spoken_to(&self) -> bool {
+        let came =
+            |moment: &Moment| matches!(moment.what, Happening::Came(_) | Happening::Unread(_));
+        match &self.driver {
+            Driver::Bot(bot) => bot.was_asked(),
+            Driver::Absent | Driver::Program(_) | Driver::Wire(_) => self.history.iter().any(came),
+        }
+    }
+
     /// Whether it is the real program.
     pub(crate) fn is_program(&self) -> bool {
         matches!(self.driver, Driver::Program(_))

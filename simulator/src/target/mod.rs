@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
@@ -168,7 +169,10 @@ async fn reach(addr: SocketAddr, limit: Duration) -> Result<Target, TargetError>
     let timeout = || std::io::Error::from(std::io::ErrorKind::TimedOut);
     let connected = tokio::time::timeout(limit, TcpStream::connect(addr)).await;
     match connected.unwrap_or_else(|_| Err(timeout())) {
-        Ok(_) => Ok(Target { addr, process: None }),
+        Ok(probe) => {
+            take_leave(probe).await;
+            Ok(Target { addr, process: None })
+        }
         Err(source) => Err(TargetError::NotReached { addr, source }),
     }
 }
@@ -183,7 +187,8 @@ async fn spawn(command: &[String], limit: Duration) -> Result<Target, TargetErro
     let mut process = ServerProcess::start(&command)?;
     let deadline = Instant::now() + limit;
     loop {
-        if TcpStream::connect(addr).await.is_ok() {
+        if let Ok(probe) = TcpStream::connect(addr).await {
+            take_leave(probe).await;
             return Ok(Target { addr, process: Some(process) });
         }
         if let Some(status) = process.ended() {
@@ -196,6 +201,20 @@ async fn spawn(command: &[String], limit: Duration) -> Result<Target, TargetErro
         }
         tokio::time::sleep(READY_EVERY).await;
     }
+}
+
+/// How long the server has to let a probe go.
+const LEAVE_LIMIT: Duration = Duration::from_millis(200);
+
+/// Closes a connection that only asked whether anybody listens, and not with a reset, which an
+/// unread prompt would make of it: asking must not be what breaks a server.
+async fn take_leave(mut probe: TcpStream) {
+    let leave = async {
+        probe.shutdown().await?;
+        tokio::io::copy(&mut probe, &mut tokio::io::sink()).await
+    };
+    // However it ends, the probe has done its work.
+    let _ = tokio::time::timeout(LEAVE_LIMIT, leave).await;
 }
 
 /// An address on which nobody listens now. Somebody else can take it before the program does; the

@@ -2,7 +2,7 @@
 
 use chatroom_protocol::{Notice, Prompt};
 
-use super::{ACCEPT_LOOP, Explanation, View, because};
+use super::{Explanation, View, because};
 use crate::fault::Closing;
 use crate::replay::stage::Aim;
 
@@ -69,12 +69,8 @@ impl View<'_> {
     }
 
     fn closed_in_handshake(&self) -> Option<Explanation> {
-        if self.after_reset() {
-            return because(
-                "LEAVE-2",
-                "after a reset, the server serves nobody any more",
-                ACCEPT_LOOP,
-            );
+        if self.after_reset() || self.actor().is_some_and(|actor| !actor.was_spoken_to()) {
+            return self.not_connected();
         }
         because("HS-1", "the server closed the connection in the middle of the handshake", OUTPUT)
     }

@@ -15,6 +15,10 @@ const ARRIVAL: &str = "The whole group, the newcomer included, gets `X has conne
 
 impl View<'_> {
     pub(super) fn not_connected(&self) -> Option<Explanation> {
+        if self.after_reset() {
+            let fault = "after a reset, the server serves nobody any more";
+            return because("LEAVE-2", fault, ACCEPT_LOOP);
+        }
         match self.handshake_going_on() {
             Some(silent) => because(
                 "HS-5",
