@@ -67,7 +67,7 @@ impl Failure {
         stage: &Stage<'_>,
         act: &Act,
         step: Option<&Step>,
-        error: StepError,
+        error: Box<StepError>,
         server_ended: Option<String>,
         log: Vec<String>,
     ) -> Self {

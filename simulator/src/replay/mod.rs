@@ -1,10 +1,14 @@
 //! Playing a scenario against a server, step by step.
 
+mod blanks;
+mod comings;
 mod explain;
 mod failure;
 mod fence;
 mod laws;
 mod race;
+mod reading;
+mod speaking;
 mod stage;
 
 use std::path::PathBuf;

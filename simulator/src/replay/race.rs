@@ -207,12 +207,12 @@ impl Stage<'_> {
 const LATE: Duration = Duration::from_secs(2);
 
 /// A line that never came may have come in another form, which says more.
-fn in_another_form(error: StepError, wanted: &str, lines: &[String]) -> StepError {
+fn in_another_form(mut error: Box<StepError>, wanted: &str, lines: &[String]) -> Box<StepError> {
     let text = wanted.split_once(": ").map_or(wanted, |(_, text)| text).to_lowercase();
-    match lines.iter().find(|line| line.to_lowercase().ends_with(&text)) {
-        Some(line) => StepError { fault: Fault::WrongLine(line.clone()), ..error },
-        None => error,
+    if let Some(line) = lines.iter().find(|line| line.to_lowercase().ends_with(&text)) {
+        error.fault = Fault::WrongLine(line.clone());
     }
+    error
 }
 
 async fn run(actor: &mut Actor, runner: &Runner, deadline: Instant) -> StepResult {

@@ -52,10 +52,10 @@ impl View<'_> {
                 "Every message ends with a line feed of its own.",
             );
         }
-        if let Some(Notice::Arrived(name)) = Notice::parse(got) {
-            if let Some(wrong) = self.misnamed(name) {
-                return Some(wrong);
-            }
+        if let Some(Notice::Arrived(name)) = Notice::parse(got)
+            && let Some(wrong) = self.misnamed(name)
+        {
+            return Some(wrong);
         }
         if let ServerLine::Message { .. } = ServerLine::parse(got) {
             let fault = "the server sent a newcomer a message from before its joining";
