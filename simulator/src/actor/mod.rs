@@ -23,7 +23,7 @@ use crate::fault::{Closing, Fault};
 use crate::scenario::{ClientSpec, Writing};
 use bot::Bot;
 use program::Program;
-pub(crate) use transcript::{GroupIds, Transcript};
+pub(crate) use transcript::{GroupIds, REPEATED, Transcript};
 use wire::Wire;
 
 /// What a client shows next.

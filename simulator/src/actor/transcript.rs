@@ -56,6 +56,10 @@ impl GroupIds {
     }
 }
 
+/// What a transcript has in place of what was left out: most of many repetitions, and what differs
+/// from run to run.
+pub(crate) const REPEATED: &str = "[...]";
+
 /// A terminal's text, with group ids as on a server that has just started.
 #[derive(Debug)]
 pub(crate) struct Transcript {

@@ -33,10 +33,9 @@ pub(super) fn check(watched: &[Watched], deeds: &Deeds) -> Result<(), (ClientId,
         check_sender_order(member, deeds).map_err(at)?;
     }
     // Who was there from the start has seen everything, in the group's one order.
-    let whole = watched.iter().filter(|member| member.from_start);
-    let Some(reference) = whole.chain(watched).max_by_key(|member| member.lines.len()) else {
-        return Ok(());
-    };
+    let whole = watched.iter().find(|member| member.from_start);
+    let longest = || watched.iter().max_by_key(|member| member.lines.len());
+    let Some(reference) = whole.or_else(longest) else { return Ok(()) };
     for member in watched {
         check_same_order(member, reference).map_err(|breach| (member.client, breach))?;
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::laws::{self, Deeds, Watched};
 use super::stage::{Aim, Said, Stage, StepError, StepResult};
-use crate::actor::{Actor, Answers, LoginEnd, Seen, Typing};
+use crate::actor::{Actor, Answers, LoginEnd, REPEATED, Seen, Typing};
 use crate::fault::{Breach, Fault, quoted};
 use crate::scenario::{ClientId, RaceMove, Writing};
 use chatroom_protocol::Notice;
@@ -26,10 +26,6 @@ enum Move {
     Login(Answers),
     Type(Typing),
 }
-
-/// What stands in a newcomer's transcript for what the race brought it, which differs from run to
-/// run.
-const WHATEVER_CAME: &str = "[...]";
 
 impl Stage<'_> {
     pub(super) async fn race(
@@ -194,7 +190,8 @@ impl Stage<'_> {
         for mut member in watched {
             let actor = &mut self.actors[member.client];
             if !member.from_start {
-                actor.show(WHATEVER_CAME);
+                // What the race brought it differs from run to run.
+                actor.show(REPEATED);
                 continue;
             }
             member.lines.sort();

@@ -6,15 +6,12 @@ use tokio::time::Instant;
 
 use super::blanks::Wanted;
 use super::stage::{Aim, Stage, StepError, StepResult};
-use crate::actor::{Actor, Seen};
+use crate::actor::{Actor, REPEATED, Seen};
 use crate::fault::{Fault, quoted};
 use crate::scenario::{Action, Audience, ClientId, Pattern};
 
 /// How many repetitions of a step a transcript shows before it shortens them.
 pub(super) const MOST_REPEATED_SHOWN: u32 = 3;
-
-/// What a transcript has in place of all but the first and the last of many repetitions.
-pub(super) const REPEATED: &str = "[...]";
 
 impl Stage<'_> {
     /// The clients that `seen_by` means after something that `client` did in `group`.

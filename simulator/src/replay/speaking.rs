@@ -3,9 +3,9 @@
 use chatroom_protocol::message;
 use tokio::time::Instant;
 
-use super::reading::{MOST_REPEATED_SHOWN, REPEATED};
+use super::reading::MOST_REPEATED_SHOWN;
 use super::stage::{Aim, Said, Stage, StepError, StepResult};
-use crate::actor::Typing;
+use crate::actor::{REPEATED, Typing};
 use crate::fault::Fault;
 use crate::scenario::{Action, Audience, ClientId, Writing, unescape};
 

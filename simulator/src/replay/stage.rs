@@ -7,9 +7,8 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::failure::Failure;
-use super::reading::REPEATED;
 use super::{Options, Played};
-use crate::actor::{Actor, GroupIds, Membership, Setting};
+use crate::actor::{Actor, GroupIds, Membership, REPEATED, Setting};
 use crate::fault::Fault;
 use crate::scenario::{Act, Action, ClientId, Scenario, Step};
 use crate::target::{Log, Target};

@@ -58,22 +58,30 @@ fn fit(text: &str, width: usize) -> String {
         .chars()
         .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
         .collect();
+    let text = cut(&text, width);
+    let padding = width - text.width();
+    text + &" ".repeat(padding)
+}
+
+/// The text, cut to at most `width` columns.
+pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
-        let padding = width - text.width();
-        return text + &" ".repeat(padding);
+        return text.to_owned();
     }
     let mut cut = String::new();
     let mut used = 0;
     for c in text.chars() {
-        let wide = c.width().unwrap_or(0);
-        if used + wide > width - 2 {
+        used += c.width().unwrap_or(0);
+        if used + CUT.len() > width {
             break;
         }
         cut.push(c);
-        used += wide;
     }
-    cut + ".." + &" ".repeat(width - 2 - used)
+    cut + CUT
 }
+
+/// What stands at the end of a text that was cut.
+const CUT: &str = "..";
 
 #[cfg(test)]
 mod tests {

@@ -27,17 +27,6 @@ impl<W: Write> Text<W> {
         settings: &Settings,
         scenarios: &[Scenario],
     ) -> Self {
-        let progress = ProgressBar::new(scenarios.len() as u64);
-        if live && std::io::stdout().is_terminal() {
-            let style = "{spinner} {pos}/{len} scenarios [{bar:30}] {elapsed}";
-            progress.set_style(
-                ProgressStyle::with_template(style)
-                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
-            );
-            progress.enable_steady_tick(std::time::Duration::from_millis(100));
-        } else {
-            progress.set_draw_target(ProgressDrawTarget::hidden());
-        }
         let jobs = if settings.target.is_shared() { 1 } else { settings.jobs };
         let who = match &settings.options.client_program {
             Some(program) => format!(", with {} in place of bots", program.display()),
@@ -51,6 +40,7 @@ impl<W: Write> Text<W> {
             settings.target.describe(),
             settings.options.seed
         );
+        let progress = progress(live && std::io::stdout().is_terminal(), scenarios.len());
         let name_width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
         Text { out, progress, width: page_width(), name_width }
     }
@@ -84,15 +74,20 @@ impl<W: Write> Text<W> {
             Verdict::Fail(_) => "FAIL",
             verdict => word(verdict),
         };
-        format!(
-            "{word:12}  {:width$}  {:>3} clients  {:>3} steps  {:>6.2} s  {}\n",
+        let line = format!(
+            "{word:12}  {:width$}  {:>3} clients  {:>4} steps  {:>6.2} s  {}",
             scenario.name,
             scenario.clients.len(),
             outcome.steps,
             outcome.took.as_secs_f64(),
             scenario.title,
             width = self.name_width,
-        )
+        );
+        // On a terminal, a line for each scenario is a line.
+        match console::Term::stdout().size_checked() {
+            Some(_) => lanes::cut(&line, self.width) + "\n",
+            None => line + "\n",
+        }
     }
 
     pub(super) fn finish(&mut self, summary: &Summary) {
@@ -100,6 +95,19 @@ impl<W: Write> Text<W> {
         let _ = self.out.write_all(summarize(summary).as_bytes());
         let _ = self.out.flush();
     }
+}
+
+/// The bar, for whom it may concern.
+fn progress(shown: bool, scenarios: usize) -> ProgressBar {
+    if !shown {
+        return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    }
+    let progress = ProgressBar::new(scenarios as u64);
+    let style =
+        ProgressStyle::with_template("{spinner} {pos}/{len} scenarios [{bar:30}] {elapsed}");
+    progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    progress.enable_steady_tick(std::time::Duration::from_millis(100));
+    progress
 }
 
 fn page_width() -> usize {
