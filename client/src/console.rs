@@ -16,6 +16,8 @@ pub(crate) enum ConsoleEvent {
     EndOfInput,
     /// Ctrl-C, where it is a key and not a signal.
     Interrupt,
+    /// There is room again for what is to be shown.
+    Room,
     /// Nothing more can be shown: nobody reads (`Ok`), or the system says no.
     Gone(io::Result<()>),
 }

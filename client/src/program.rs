@@ -126,6 +126,7 @@ impl Program {
                 self.input(Input::Typed(&line))
             }
             ConsoleEvent::EndOfInput => self.input(Input::EndOfInput),
+            ConsoleEvent::Room => Ok(()),
             ConsoleEvent::Interrupt => self.interrupt(),
             ConsoleEvent::Gone(Ok(())) => self.interrupt(),
             ConsoleEvent::Gone(Err(error)) => Err(cannot_show(error)),

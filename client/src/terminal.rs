@@ -15,19 +15,26 @@ use chatroom_protocol::{
 pub use crate::exit_status::ExitStatus;
 
 /// The questions of the first screen.
-const MENU: [&str; 4] = [
+/// The menu, a line each; the option is typed after the last.
+pub const MENU: [&str; 4] = [
     "Choose an option:",
     "1) Connect to a group chat",
     "2) Create a new group chat",
     "3) Disconnect",
 ];
-const ASK_NAME: &str = "ENTER YOUR NAME: ";
-const ASK_GROUP: &str = "ENTER THE ID OF THE GROUP YOU WANT TO JOIN: ";
-const ASK_PASSWORD: &str = "ENTER THE PASSWORD: ";
-const ASK_NEW_PASSWORD: &str = "CHOOSE A PASSWORD FOR THE GROUP: ";
+/// Every question; the answer is typed on its line.
+pub const QUESTIONS: [&str; 4] = [ASK_NAME, ASK_GROUP, ASK_PASSWORD, ASK_NEW_PASSWORD];
+/// Asked of everybody.
+pub const ASK_NAME: &str = "ENTER YOUR NAME: ";
+/// Asked of who joins a group.
+pub const ASK_GROUP: &str = "ENTER THE ID OF THE GROUP YOU WANT TO JOIN: ";
+/// Asked of who joins a group.
+pub const ASK_PASSWORD: &str = "ENTER THE PASSWORD: ";
+/// Asked of who creates a group.
+pub const ASK_NEW_PASSWORD: &str = "CHOOSE A PASSWORD FOR THE GROUP: ";
 
 /// What a person reads instead of `disconnect`.
-const REFUSED: [&str; 3] = [
+pub const REFUSED: [&str; 3] = [
     "Sorry, we are unable to connect you to the group chat",
     "Disconnecting you from the server . .",
     "Disconnection completed",

@@ -13,9 +13,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::ConsoleEvent;
 
-/// The longest line taken from standard input, in bytes. A longer one comes in pieces of this
-/// length; each is far over what a server takes, so it is refused either way. The limit keeps an
-/// endless line from taking all memory.
+/// The longest line taken from standard input, in bytes; the rest of a longer one is dropped. It is
+/// far over what a server takes, so the line is refused either way. The limit keeps an endless line
+/// from taking all memory.
 const MAX_TYPED_BYTES: u64 = 64 * 1024;
 
 /// How many lines are read ahead of their use.
@@ -53,11 +53,19 @@ impl Pipe {
         loop {
             tokio::select! {
                 result = ended(&mut self.gone) => return ConsoleEvent::Gone(result),
-                permit = self.out.reserve(), if !self.unshown.is_empty() => match permit {
-                    Ok(permit) => permit.send(mem::take(&mut self.unshown)),
-                    // The thread has ended, and is about to say how.
-                    Err(_) => self.unshown.clear(),
-                },
+                permit = self.out.reserve(), if !self.unshown.is_empty() => {
+                    let had_room = self.has_room();
+                    match permit {
+                        Ok(permit) => permit.send(mem::take(&mut self.unshown)),
+                        // The thread has ended, and is about to say how.
+                        Err(_) => self.unshown.clear(),
+                    }
+                    // Whoever waits for the server meanwhile does not read from it; it has to look
+                    // again.
+                    if !had_room {
+                        return ConsoleEvent::Room;
+                    }
+                }
                 typed = self.typed.recv(), if takes_typing && !self.input_ended => match typed {
                     Some(line) => return ConsoleEvent::Typed(line),
                     None => {
@@ -116,9 +124,27 @@ fn read_lines(mut input: impl BufRead, typed: &mpsc::Sender<String>) {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
+        if !line.ends_with(b"\n") && skip_line(&mut input).is_err() {
+            return;
+        }
         let text = without_line_end(&line);
         if typed.blocking_send(String::from_utf8_lossy(text).into_owned()).is_err() {
             return;
+        }
+    }
+}
+
+/// Drops what is left of a line, which may be nothing.
+fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let buffer = input.fill_buf()?;
+        let (length, found) = match buffer.iter().position(|byte| *byte == b'\n') {
+            Some(end) => (end + 1, true),
+            None => (buffer.len(), buffer.is_empty()),
+        };
+        input.consume(length);
+        if found {
+            return Ok(());
         }
     }
 }
@@ -159,9 +185,11 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_comes_in_pieces() {
-        let lengths: Vec<_> = lines_of(&[b'x'; 100_000]).iter().map(String::len).collect();
-        assert_eq!(lengths, [65536, 34464]);
+    fn an_endless_line_is_cut_and_the_next_one_is_whole() {
+        let input = [&[b'x'; 100_000][..], b"\nnext\n"].concat();
+        let lengths: Vec<_> = lines_of(&input).iter().map(String::len).collect();
+        assert_eq!(lengths, [65536, 4]);
+        assert_eq!(lines_of(&[b'x'; 100_000]).len(), 1);
     }
 
     #[test]

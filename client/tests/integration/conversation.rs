@@ -168,3 +168,22 @@ fn bytes_that_are_no_text_are_not_the_end() {
     peer.send(&[why]);
     client.expect(why);
 }
+
+/// More than the pipe holds and more than the program keeps: it stops reading from the server until
+/// there is room, and then has to go on.
+#[test]
+fn a_flood_through_a_pipe_is_shown_to_its_last_line() {
+    let server = Server::start();
+    let mut noya = Client::start(&server, &["--name", "Noya", "--join", "2", "--password", "123"]);
+    let mut peer = server.accept();
+    peer.ask();
+    peer.send(&["Noya has connected to the chat room", "YOU ARE NOW CONNECTED TO THE CHAT"]);
+    let line = format!("Eliana: {}\n", "x".repeat(1000));
+    peer.send_bytes(line.repeat(1000).as_bytes());
+    peer.send(&["Eliana: the last"]);
+    noya.expect("Eliana: the last\n").close_stdin();
+    peer.assert_fin();
+    drop(peer);
+    let shown = noya.end().shown;
+    assert_eq!(shown.matches(&line).count(), 1000);
+}
