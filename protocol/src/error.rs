@@ -27,7 +27,7 @@ pub enum TextError {
         at: usize,
     },
     /// A control character other than tab.
-    #[error("byte {at} is a control character, U+{code:04X}, and only tab is allowed")]
+    #[error("byte {at} is the control character U+{code:04X}")]
     Control {
         /// Where the character starts.
         at: usize,

@@ -69,8 +69,8 @@ const FULL: &str = "no more groups can be created";
 impl<'a> Notice<'a> {
     /// The notice that a line is, if it is one.
     ///
-    /// White space at the end of a line is ignored here: a person cannot see it. A tool that must
-    /// judge a server compares the line with the notice's own text.
+    /// White space at the end of a line that names nobody is ignored here: a person cannot see it. A
+    /// tool that must judge a server compares the line with the notice's own text.
     #[must_use]
     pub fn parse(line: &'a str) -> Option<Notice<'a>> {
         // Names come first: they hold what people chose, and only their end marks them.

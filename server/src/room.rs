@@ -219,7 +219,7 @@ impl Room {
     /// Forgets a member whose stream has ended.
     fn part_with(&mut self, id: MemberId) {
         let Some(mut member) = self.members.remove(&id) else { return };
-        // It may have closed its sending side only; what came before its end is still its due.
+        // It may have closed its sending side only: what its socket takes at once, it still gets.
         let _ = member.catch_up(&self.batch, &self.post);
         info!("{} has left the chat room of group {}", member.name(), self.group);
         self.bury(member);

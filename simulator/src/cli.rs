@@ -71,7 +71,7 @@ struct RunArgs {
     #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = parse_scale)]
     time_scale: f64,
     /// How long a server may take to start
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_limit)]
     start_timeout: Duration,
     /// What to report, and where: text, json or junit, alone or with =FILE; can be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", default_value = "text")]
@@ -79,6 +79,11 @@ struct RunArgs {
     /// Write what the terminals show as the new transcripts
     #[arg(long)]
     accept: bool,
+}
+
+fn parse_limit(text: &str) -> Result<Duration, String> {
+    let limit = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if limit <= scenario::MAX_WAIT { Ok(limit) } else { Err("at most 1h".to_owned()) }
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {
@@ -138,12 +143,28 @@ async fn run_scenarios(args: RunArgs) -> ExitStatus {
     let summary = tokio::select! {
         summary = run::run(scenarios, &settings, |outcome| reports.outcome(outcome)) => summary,
         // Dropping the run ends the servers that it started.
-        _ = tokio::signal::ctrl_c() => return complain("interrupted", ExitStatus::Interrupted),
+        () = told_to_stop() => return complain("interrupted", ExitStatus::Interrupted),
     };
     match reports.finish(&summary) {
         Ok(()) => summary.exit_status(),
         Err(message) => complain(&message, ExitStatus::Invalid),
     }
+}
+
+/// Waits for Ctrl-C or for what else asks a program to end.
+async fn told_to_stop() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    // Where signals cannot be caught, they end the program by themselves.
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Reads and checks everything before anything is run.

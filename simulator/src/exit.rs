@@ -10,7 +10,7 @@ pub enum ExitStatus {
     Pass = 0,
     /// At least one scenario failed.
     Fail = 1,
-    /// The command line or a scenario file is invalid; nothing was run.
+    /// The command line, a scenario file or a transcript is invalid, or a report cannot be written.
     Invalid = 2,
     /// The server could not be started or reached.
     Unreachable = 3,
@@ -25,7 +25,7 @@ pub const TABLE: &str = "\
 Exit status:
   0    passed
   1    failed
-  2    invalid command line or scenario; nothing was run
+  2    invalid command line or scenario (nothing was run), or a file that cannot be read or written
   3    the server could not be started or reached
   4    inconclusive: nothing failed, but something could not be decided
   130  interrupted";

@@ -31,6 +31,15 @@ pub struct Settings {
     pub used: bool,
 }
 
+impl Settings {
+    /// How many scenarios really play at a time: on one server, one after another, because their
+    /// group ids follow each other.
+    #[must_use]
+    pub fn jobs(&self) -> usize {
+        if self.target.is_shared() { 1 } else { self.jobs.max(1) }
+    }
+}
+
 /// What became of a scenario.
 #[derive(Debug)]
 pub struct Outcome {
@@ -108,33 +117,27 @@ impl Summary {
 }
 
 /// Runs `scenarios`, and tells `each` of every outcome in the order of the scenarios.
+///
+/// # Cancel safety
+///
+/// When this is dropped, the servers that it started are ended.
 pub async fn run(
     scenarios: Vec<Scenario>,
     settings: &Settings,
     mut each: impl FnMut(&Outcome),
 ) -> Summary {
     let started = Instant::now();
-    let settings = Arc::new(settings.clone());
-    let first = Arc::new(AtomicBool::new(true));
-    // Scenarios on one server play one after another: their group ids follow each other.
-    let jobs = if settings.target.is_shared() { 1 } else { settings.jobs.max(1) };
+    let first = AtomicBool::new(true);
     let mut outcomes = Vec::new();
+    // No task of its own for a scenario: when this is dropped, its server ends at once.
     let mut running = futures_util::stream::iter(scenarios)
-        .map(|scenario| {
-            let (settings, first) = (Arc::clone(&settings), Arc::clone(&first));
-            tokio::spawn(async move { run_one(Arc::new(scenario), &settings, &first).await })
-        })
-        .buffered(jobs);
+        .map(|scenario| run_one(Arc::new(scenario), settings, &first))
+        .buffered(settings.jobs());
     while let Some(outcome) = running.next().await {
-        match outcome {
-            Ok(outcome) => {
-                each(&outcome);
-                outcomes.push(outcome);
-            }
-            // A task of ours only ends this way by a fault of ours, which must not go unseen.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        each(&outcome);
+        outcomes.push(outcome);
     }
+    drop(running);
     Summary { outcomes, took: started.elapsed() }
 }
 

@@ -13,8 +13,8 @@ use super::{Happening, Moment, Seen};
 use crate::fault::{Closing, Fault};
 use crate::scenario::Writing;
 
-/// How long a connect may take: the step's own deadline ends it sooner.
-const CONNECT_LIMIT: Duration = Duration::from_secs(60);
+/// How long a connect may take at most; the step's own deadline mostly ends it sooner.
+const CONNECT_LIMIT: Duration = crate::scenario::MAX_WAIT;
 
 #[derive(Debug)]
 pub(super) struct Bot {

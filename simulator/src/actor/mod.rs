@@ -16,6 +16,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatroom_client::terminal::{
+    ASK_GROUP, ASK_NAME, ASK_NEW_PASSWORD, ASK_PASSWORD, MENU, REFUSED,
+};
 use chatroom_protocol::{MenuOption, Notice};
 use tokio::time::Instant;
 
@@ -158,9 +161,12 @@ enum Driver {
 }
 
 /// What stands last in the menu; the option is typed after it.
-const MENU_END: &str = "3) Disconnect";
+const MENU_END: &str = MENU[MENU.len() - 1];
 /// What a refused client is shown last.
-const REFUSED_END: &str = "Disconnection completed";
+const REFUSED_END: &str = REFUSED[REFUSED.len() - 1];
+
+/// How long a client that goes at the end of a scenario waits to be let go.
+const PART_LIMIT: Duration = Duration::from_secs(5);
 
 impl Actor {
     pub(crate) fn new(spec: ClientSpec, setting: &Setting, seed: u64) -> Self {
@@ -190,6 +196,7 @@ impl Actor {
         let wire = Wire::connect(self.setting.addr, self.spec.stops_reading, limit).await?;
         self.driver = Driver::Wire(wire);
         self.membership = None;
+        self.reads = true;
         Ok(())
     }
 
@@ -200,6 +207,7 @@ impl Actor {
         deadline: Instant,
     ) -> Result<LoginEnd, Fault> {
         self.membership = None;
+        self.reads = true;
         self.driver = match &self.setting.program {
             Some(program) if !self.spec.needs_socket => {
                 Driver::Program(Program::start(program, self.setting.addr)?)
@@ -268,7 +276,10 @@ impl Actor {
             match &mut self.driver {
                 Driver::Absent => Ok(()),
                 Driver::Bot(bot) => bot.type_lines(&texts, writing, time_scale, random).await,
-                Driver::Program(program) => program.type_lines(&texts),
+                Driver::Program(program) => {
+                    program.type_lines(&texts).await;
+                    Ok(())
+                }
                 Driver::Wire(wire) => {
                     let bytes = texts.iter().map(|text| format!("{text}\n")).collect::<String>();
                     wire.write(bytes.as_bytes(), writing, time_scale, random).await;
@@ -388,6 +399,11 @@ impl Actor {
 
     /// Goes, whatever its standing, without a word to the transcript.
     pub(crate) async fn part(&mut self) {
+        // Whoever is not let go in time is cut off by what is dropped here.
+        let _ = tokio::time::timeout(PART_LIMIT, self.part_in_peace()).await;
+    }
+
+    async fn part_in_peace(&mut self) {
         match std::mem::replace(&mut self.driver, Driver::Absent) {
             Driver::Absent => {}
             Driver::Wire(wire) => wire.close().await,
@@ -569,17 +585,17 @@ impl Answers {
                 let option = MenuOption::Create.as_str();
                 vec![
                     cue(MENU_END, option, option),
-                    cue("ENTER YOUR NAME: ", name, name),
-                    cue("CHOOSE A PASSWORD FOR THE GROUP: ", password, password),
+                    cue(ASK_NAME, name, name),
+                    cue(ASK_NEW_PASSWORD, password, password),
                 ]
             }
             Answers::Full { name, group: Some((id, shown)), password } => {
                 let option = MenuOption::Join.as_str();
                 vec![
                     cue(MENU_END, option, option),
-                    cue("ENTER YOUR NAME: ", name, name),
-                    cue("ENTER THE ID OF THE GROUP YOU WANT TO JOIN: ", &id.to_string(), shown),
-                    cue("ENTER THE PASSWORD: ", password, password),
+                    cue(ASK_NAME, name, name),
+                    cue(ASK_GROUP, &id.to_string(), shown),
+                    cue(ASK_PASSWORD, password, password),
                 ]
             }
         }

@@ -1,34 +1,29 @@
 //! A client as the real terminal program, in a process of its own, at the other end of two pipes.
 
 use std::collections::VecDeque;
-use std::io::{PipeReader, Read, Write};
+use std::io::{PipeReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Stdio;
 
+use chatroom_client::terminal::QUESTIONS;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{Happening, Moment, Seen};
 use crate::fault::Fault;
 
-/// What the program asks.
-const QUESTIONS: [&str; 4] = [
-    "ENTER YOUR NAME: ",
-    "ENTER THE ID OF THE GROUP YOU WANT TO JOIN: ",
-    "ENTER THE PASSWORD: ",
-    "CHOOSE A PASSWORD FOR THE GROUP: ",
-];
-
+/// A running program; it is killed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Program {
     child: Child,
     stdin: Option<ChildStdin>,
     output: mpsc::UnboundedReceiver<Output>,
     /// What came after the last line end.
-    unfinished: String,
+    unfinished: Vec<u8>,
     screen: VecDeque<Seen>,
-    ended: bool,
 }
 
 /// What a process prints, and when.
@@ -52,29 +47,28 @@ impl Program {
             .stdin(Stdio::piped())
             .stdout(writer.try_clone().map_err(not_started)?)
             .stderr(writer)
+            .kill_on_drop(true)
             .spawn()
             .map_err(not_started)?;
         let (sender, output) = mpsc::unbounded_channel();
+        // One pipe for two outputs is no tokio pipe; a thread reads it until the process ends.
         std::thread::spawn(move || read(reader, &sender));
         Ok(Program {
             stdin: child.stdin.take(),
             child,
             output,
-            unfinished: String::new(),
+            unfinished: Vec::new(),
             screen: VecDeque::new(),
-            ended: false,
         })
     }
 
-    /// # Errors
-    ///
-    /// Never: a program that is gone is noticed by what it shows.
-    pub(super) fn type_lines(&mut self, lines: &[String]) -> Result<(), Fault> {
+    /// Types lines. A program that is gone is noticed by what it shows.
+    pub(super) async fn type_lines(&mut self, lines: &[String]) {
         if let Some(stdin) = &mut self.stdin {
             let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-            let _ = stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush());
+            let _ = stdin.write_all(text.as_bytes()).await;
+            let _ = stdin.flush().await;
         }
-        Ok(())
     }
 
     pub(super) fn end_input(&mut self) {
@@ -83,9 +77,8 @@ impl Program {
 
     /// Waits for the program to end, whatever it still prints.
     pub(super) async fn wait(&mut self) {
-        while let Some(Output::Bytes(..)) = self.output.recv().await {}
-        self.exit_status();
-        self.ended = true;
+        // An error means that there is nothing to wait for.
+        let _ = self.child.wait().await;
     }
 
     /// # Cancel safety
@@ -98,49 +91,35 @@ impl Program {
             }
             match self.output.recv().await {
                 Some(Output::Bytes(at, bytes)) => self.take(at, &bytes, history),
-                Some(Output::End) => {
-                    self.ended = true;
-                    let status = self.exit_status();
-                    self.screen.push_back(Seen::Exited(status));
+                // The end of the pipe, or after it: the process ends, or has ended.
+                Some(Output::End) | None => {
+                    let status = self.child.wait().await.ok().and_then(|status| status.code());
+                    let status = status.and_then(|code| u8::try_from(code).ok());
+                    return Ok(Seen::Exited(status.unwrap_or(u8::MAX)));
                 }
-                None => std::future::pending().await,
             }
         }
     }
 
     fn take(&mut self, at: Instant, bytes: &[u8], history: &mut Vec<Moment>) {
-        self.unfinished.push_str(&String::from_utf8_lossy(bytes));
-        while let Some(end) = self.unfinished.find('\n') {
+        self.unfinished.extend_from_slice(bytes);
+        while let Some(end) = self.unfinished.iter().position(|byte| *byte == b'\n') {
             let rest = self.unfinished.split_off(end + 1);
             let line = std::mem::replace(&mut self.unfinished, rest);
+            let line = String::from_utf8_lossy(&line);
             let line = line.trim_end_matches(['\n', '\r']).to_owned();
             history.push(Moment { at, what: Happening::Came(line.clone()) });
             self.screen.push_back(Seen::Line(line));
         }
         // A question has no line end; what is typed stands behind it.
-        if QUESTIONS.contains(&self.unfinished.as_str()) {
-            self.screen.push_back(Seen::Prompt(std::mem::take(&mut self.unfinished)));
+        if let Some(question) = QUESTIONS.iter().find(|text| text.as_bytes() == self.unfinished) {
+            self.unfinished.clear();
+            self.screen.push_back(Seen::Prompt((*question).to_owned()));
         }
-    }
-
-    /// The pipe has ended, so the process has too, or is about to.
-    fn exit_status(&mut self) -> u8 {
-        let status = self.child.wait().ok().and_then(|status| status.code());
-        status.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
     }
 
     pub(super) fn unsee(&mut self, seen: Seen) {
         self.screen.push_front(seen);
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        if !self.ended {
-            // It may have ended by itself meanwhile; then there is nothing to kill.
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a client's terminal shows, from start to end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use chatroom_protocol::limits::FIRST_GROUP_ID;
 use chatroom_protocol::{GroupId, Notice};
@@ -11,37 +11,49 @@ use chatroom_protocol::{GroupId, Notice};
 /// A server that somebody else started may have created groups before; then all ids of a scenario
 /// are larger by the same number. Scenarios and transcripts are written for a server that has just
 /// started.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct GroupIds {
-    /// What to add to an id of the scenario; [`UNKNOWN`] until the first group is created.
-    shift: AtomicU32,
+    /// Whether the server has just started.
+    fresh: bool,
+    /// The id of the first group that the scenario created.
+    first: OnceLock<u32>,
+    /// How many it created.
+    count: AtomicU32,
 }
-
-const UNKNOWN: u32 = u32::MAX;
 
 impl GroupIds {
     /// Ids on a server that has just started.
     pub(crate) fn fresh() -> Self {
-        GroupIds { shift: AtomicU32::new(0) }
+        GroupIds { fresh: true, ..GroupIds::default() }
     }
 
     /// Ids on a server that may have been used before: the first group created says by how much
     /// they are shifted.
     pub(crate) fn shared() -> Self {
-        GroupIds { shift: AtomicU32::new(UNKNOWN) }
+        GroupIds::default()
     }
 
     /// Notes that the server created a group with this id.
     pub(crate) fn created(&self, id: u32) {
-        let shift = id.saturating_sub(FIRST_GROUP_ID);
-        // Only the first group says anything.
-        let _ = self.shift.compare_exchange(UNKNOWN, shift, Ordering::Relaxed, Ordering::Relaxed);
+        self.first.get_or_init(|| id);
+        self.count.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The id of the first group that was created.
+    pub(crate) fn first(&self) -> Option<u32> {
+        self.first.get().copied()
+    }
+
+    /// How many groups were created.
+    pub(crate) fn count(&self) -> u32 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// What to add to an id of the scenario.
     fn shift(&self) -> u32 {
-        match self.shift.load(Ordering::Relaxed) {
-            UNKNOWN => 0,
-            shift => shift,
+        match self.first.get() {
+            Some(first) if !self.fresh => first.saturating_sub(FIRST_GROUP_ID),
+            _ => 0,
         }
     }
 

@@ -21,6 +21,7 @@ pub(super) struct Wire {
     created: Option<u32>,
     name: Option<String>,
     welcome: bool,
+    has_left: bool,
 }
 
 /// The most bytes that four answers can have.
@@ -40,6 +41,7 @@ impl Wire {
             created: None,
             name: None,
             welcome: false,
+            has_left: false,
         })
     }
 
@@ -95,6 +97,9 @@ impl Wire {
 
     /// Its place in a group, as far as what it wrote and read tells.
     pub(super) fn membership(&self) -> Option<Membership> {
+        if self.has_left {
+            return None;
+        }
         let answers = String::from_utf8_lossy(&self.answers);
         let mut answers = answers.lines().map(str::trim_end).filter(|line| !line.is_empty());
         let group = answers.next()?.parse().ok();
@@ -112,6 +117,7 @@ impl Wire {
     }
 
     pub(super) async fn half_close(&mut self) {
+        self.has_left = true;
         // A connection that is gone has nothing left to close.
         let _ = self.socket.half_close().await;
     }

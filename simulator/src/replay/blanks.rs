@@ -29,6 +29,20 @@ impl Stage<'_> {
         Ok(Filled { actual: fill(false)?, shown: fill(true)? })
     }
 
+    /// The same for bytes with escapes: what fills a blank has none.
+    pub(super) fn fill_raw(
+        &self,
+        template: &Template,
+        client: ClientId,
+        count: u32,
+    ) -> StepResult<Filled> {
+        let escape = |text: String| text.replace('\\', "\\\\");
+        let fill = |shown: bool| {
+            template.fill(|blank| self.fill_blank(blank, client, count, shown).map(escape))
+        };
+        Ok(Filled { actual: fill(false)?, shown: fill(true)? })
+    }
+
     pub(super) fn fill_blank(
         &self,
         blank: &Blank,

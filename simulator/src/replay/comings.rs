@@ -82,9 +82,8 @@ impl Stage<'_> {
     /// A created group has the number after the last one.
     pub(super) fn check_group(&mut self, client: ClientId, created: Option<u32>) -> StepResult {
         let Some(id) = created else { return Ok(()) };
-        self.first_group = self.first_group.or(Some(id));
-        let expected = GroupId::FIRST.get() + self.groups_created;
-        self.groups_created += 1;
+        // This one was counted when its notice was read.
+        let expected = GroupId::FIRST.get() + self.ids.count().saturating_sub(1);
         if self.ids.canonical(id) == expected && id >= GroupId::FIRST.get() {
             return Ok(());
         }
@@ -136,7 +135,7 @@ impl Stage<'_> {
         }
         let pattern = Template::parse(&reason.to_string());
         let pattern = Pattern::Exact(pattern.expect("a reason has no braces"));
-        self.look_into_log(&pattern, false, deadline).await
+        self.look_into_log(&pattern, deadline).await
     }
 
     pub(super) async fn leave(

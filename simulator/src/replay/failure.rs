@@ -110,7 +110,7 @@ impl Failure {
             expected,
             came,
             waited: None,
-            requirement: requirements::find("CLI-1"),
+            requirement: None,
             fault: None,
             hint: None,
             lanes: Vec::new(),

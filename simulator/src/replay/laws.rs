@@ -67,19 +67,18 @@ fn check_once(member: &Watched, deeds: &Deeds) -> Result<(), Breach> {
     if member.from_start && !missing.is_empty() { Err(Breach::Lost(missing)) } else { Ok(()) }
 }
 
+/// What a member saw of one sender's lines has to be in the sender's order; who came during the race
+/// saw a part only.
 fn check_sender_order(member: &Watched, deeds: &Deeds) -> Result<(), Breach> {
     for said in &deeds.said {
-        let place = |line: &String| said.iter().position(|own| own == line);
-        let mut last: Option<(usize, &String)> = None;
-        for line in &member.lines {
-            let Some(place) = place(line) else { continue };
-            match last {
-                Some((before, first)) if before > place => {
-                    let (first, second) = (first.clone(), line.clone());
-                    return Err(Breach::SenderOrder { first, second });
-                }
-                _ => last = Some((place, line)),
+        let mut rest = said.iter();
+        let mut before: Option<&String> = None;
+        for line in member.lines.iter().filter(|line| said.contains(line)) {
+            if !rest.any(|own| own == line) {
+                let first = before.unwrap_or(line).clone();
+                return Err(Breach::SenderOrder { first, second: line.clone() });
             }
+            before = Some(line);
         }
     }
     Ok(())

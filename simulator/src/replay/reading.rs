@@ -8,12 +8,12 @@ use super::blanks::Wanted;
 use super::stage::{Aim, Stage, StepError, StepResult};
 use crate::actor::{Actor, REPEATED, Seen};
 use crate::fault::{Fault, quoted};
-use crate::scenario::{Action, Audience, ClientId, Pattern};
+use crate::scenario::{Action, Audience, ClientId, Pattern, Step};
 
 /// How many repetitions of a step a transcript shows before it shortens them.
 pub(super) const MOST_REPEATED_SHOWN: u32 = 3;
 
-impl Stage<'_> {
+impl<'s> Stage<'s> {
     /// The clients that `seen_by` means after something that `client` did in `group`.
     pub(super) fn audience(
         &self,
@@ -167,11 +167,10 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Waits until the log says what `pattern` says, or makes sure that it does not.
+    /// Waits until the log says what `pattern` says.
     pub(super) async fn look_into_log(
         &mut self,
         pattern: &Pattern,
-        absent: bool,
         deadline: Instant,
     ) -> StepResult {
         let Some(log) = self.log.clone() else {
@@ -179,25 +178,46 @@ impl Stage<'_> {
             return Ok(());
         };
         let wanted = self.wanted(pattern, 0, 1)?;
-        let found = |line: &str| wanted.is_in(line).then(|| line.to_owned());
         let limit = deadline.saturating_duration_since(Instant::now());
-        let (from, limit) =
-            if absent { (self.log_start, Duration::ZERO) } else { (self.log_next, limit) };
-        let fault = match (log.find(from, limit, found).await, absent) {
-            (Some((line, _)), false) => {
-                self.log_next = line + 1;
-                return Ok(());
-            }
-            (None, true) => return Ok(()),
-            (None, false) => Fault::LogSilent(limit),
-            (Some((_, line)), true) => Fault::LogSays(line),
+        let found = |line: &str| wanted.is_in(line).then_some(());
+        let Some((line, ())) = log.find(self.log_next, limit, found).await else {
+            let expected = format!("the server's log to say {wanted}");
+            return Err(log_error(expected, Fault::LogSilent(limit)));
         };
-        let expected = match absent {
-            false => format!("the server's log to say {wanted}"),
-            true => format!("the server's log never to say {wanted}"),
-        };
-        Err(Box::new(StepError { client: None, aim: Aim::Log, expected, fault }))
+        self.log_next = line + 1;
+        Ok(())
     }
+
+    /// Notes what the log may never say; it is looked for when the server has said its last.
+    pub(super) fn forbid_in_log(&mut self, pattern: &Pattern, step: &'s Step) -> StepResult {
+        if self.log.is_none() {
+            self.log_checks_skipped += 1;
+            return Ok(());
+        }
+        let wanted = self.wanted(pattern, 0, 1)?;
+        self.forbidden.push((step, wanted));
+        Ok(())
+    }
+
+    /// Ends the server, so that its log is whole, and looks for what may not be in it.
+    pub(super) async fn look_for_forbidden(&mut self) -> Result<(), (&'s Step, Box<StepError>)> {
+        let Some(log) = self.log.clone().filter(|_| !self.forbidden.is_empty()) else {
+            return Ok(());
+        };
+        self.target.stop().await;
+        for (step, wanted) in &self.forbidden {
+            let found = |line: &str| wanted.is_in(line).then(|| line.to_owned());
+            if let Some((_, line)) = log.find(self.log_start, Duration::ZERO, found).await {
+                let expected = format!("the server's log never to say {wanted}");
+                return Err((*step, log_error(expected, Fault::LogSays(line))));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn log_error(expected: String, fault: Fault) -> Box<StepError> {
+    Box::new(StepError { client: None, aim: Aim::Log, expected, fault })
 }
 
 /// What came in the repetitions of a step: few are kept whole, of many the first and the last.

@@ -23,7 +23,11 @@ impl Stage<'_> {
         let mut typed = Vec::new();
         for count in 1..=*times {
             for line in lines {
-                let filled = self.fill(line, client, count)?;
+                let filled = if *raw {
+                    self.fill_raw(line, client, count)?
+                } else {
+                    self.fill(line, client, count)?
+                };
                 if let Some(said) = self.said_by(client, &filled.actual, *raw) {
                     sent.push(said.line.clone());
                     self.said.push(said);
@@ -74,12 +78,15 @@ impl Stage<'_> {
     /// What the group hears when a client sends `text`.
     pub(super) fn said_by(&self, client: ClientId, text: &str, raw: bool) -> Option<Said> {
         let member = self.member(client)?;
-        if raw || text.is_empty() {
+        // The terminal program sends nothing for a blank line; a server ignores an empty one.
+        let is_terminal = self.scenario.clients[client].is_terminal();
+        let is_blank = if is_terminal { text.trim().is_empty() } else { text.is_empty() };
+        if raw || is_blank {
             return None;
         }
         // The terminal program puts its name in front; a bare connection may have done so itself.
         let own = [&member.name, &member.asked];
-        let unstamped = if self.scenario.clients[client].is_terminal() {
+        let unstamped = if is_terminal {
             text
         } else {
             let strip = |name: &&String| text.strip_prefix(name.as_str())?.strip_prefix(": ");

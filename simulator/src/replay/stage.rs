@@ -6,6 +6,7 @@ use chatroom_protocol::Notice;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use super::blanks::Wanted;
 use super::failure::Failure;
 use super::{Options, Played};
 use crate::actor::{Actor, GroupIds, Membership, REPEATED, Setting};
@@ -90,12 +91,12 @@ pub(super) struct Stage<'s> {
     pub(super) log_next: usize,
     pub(super) log_start: usize,
     pub(super) log_checks_skipped: usize,
-    target: &'s mut Target,
+    /// What no line of the log may say, and the steps that say so.
+    pub(super) forbidden: Vec<(&'s Step, Wanted)>,
+    pub(super) target: &'s mut Target,
     steps: usize,
     pub(super) markers: u32,
     programs: usize,
-    pub(super) first_group: Option<u32>,
-    pub(super) groups_created: u32,
 }
 
 impl<'s> Stage<'s> {
@@ -130,11 +131,10 @@ impl<'s> Stage<'s> {
             log_next,
             log_start: log_next,
             log_checks_skipped: 0,
+            forbidden: Vec::new(),
             target,
             steps: 0,
             markers: 0,
-            first_group: None,
-            groups_created: 0,
         }
     }
 
@@ -145,6 +145,14 @@ impl<'s> Stage<'s> {
             if let Err((step, error)) = self.act(act).await {
                 failure = Some(self.fail(act, step, error).await);
                 break;
+            }
+        }
+        if failure.is_none()
+            && let Err((step, error)) = self.look_for_forbidden().await
+        {
+            let holds = |act: &&Act| act.steps.iter().any(|other| std::ptr::eq(other, step));
+            if let Some(act) = scenario.acts.iter().find(holds) {
+                failure = Some(self.fail(act, Some(step), error).await);
             }
         }
         if self.options.shared {
@@ -160,25 +168,32 @@ impl<'s> Stage<'s> {
             programs: self.programs,
             took: self.started.elapsed(),
             failure,
-            first_group: self.first_group,
+            first_group: self.ids.first(),
         }
     }
 
     /// Plays an act, as often as it says. A transcript shows the first time.
-    async fn act<'a>(&mut self, act: &'a Act) -> Result<(), (Option<&'a Step>, Box<StepError>)> {
-        let mut lengths = Vec::new();
+    async fn act(&mut self, act: &'s Act) -> Result<(), (Option<&'s Step>, Box<StepError>)> {
+        let lengths = |stage: &Self| -> Vec<usize> {
+            stage.actors.iter().map(|actor| actor.transcript.len()).collect()
+        };
+        let before = lengths(self);
+        let mut once = Vec::new();
         for time in 1..=act.repeat {
             for step in &act.steps {
                 self.step(step).await.map_err(|error| (Some(step), error))?;
                 self.steps += 1;
             }
             match time {
-                1 => lengths = self.actors.iter().map(|actor| actor.transcript.len()).collect(),
-                _ => self.cut_transcripts(&lengths),
+                1 => once = lengths(self),
+                _ => self.cut_transcripts(&once),
             }
         }
         if act.repeat > 1 {
-            self.actors.iter_mut().for_each(|actor| actor.show(REPEATED));
+            let grown = before.iter().zip(&once).map(|(before, once)| once > before);
+            for (actor, _) in self.actors.iter_mut().zip(grown).filter(|(_, grown)| *grown) {
+                actor.show(REPEATED);
+            }
         }
         self.end_act().await.map_err(|error| (None, error))
     }
@@ -222,7 +237,7 @@ impl<'s> Stage<'s> {
         self.actors[client].membership.as_ref()
     }
 
-    async fn step(&mut self, step: &Step) -> StepResult {
+    async fn step(&mut self, step: &'s Step) -> StepResult {
         let deadline = self.deadline(Some(step));
         match &step.action {
             Action::Connect { who } => {
@@ -281,7 +296,8 @@ impl<'s> Stage<'s> {
             }
             Action::Race { parts } => self.race(parts, deadline).await,
             Action::Fence { who, nothing_for } => self.fence(*who, nothing_for, deadline).await,
-            Action::Log { pattern, absent } => self.look_into_log(pattern, *absent, deadline).await,
+            Action::Log { pattern, absent: false } => self.look_into_log(pattern, deadline).await,
+            Action::Log { pattern, absent: true } => self.forbid_in_log(pattern, step),
         }
     }
 

@@ -27,7 +27,7 @@ impl<W: Write> Text<W> {
         settings: &Settings,
         scenarios: &[Scenario],
     ) -> Self {
-        let jobs = if settings.target.is_shared() { 1 } else { settings.jobs };
+        let jobs = settings.jobs();
         let who = match &settings.options.client_program {
             Some(program) => format!(", with {} in place of bots", program.display()),
             None => String::new(),

@@ -23,6 +23,10 @@ pub(crate) use template::Blank;
 pub use template::Template;
 pub(crate) use words::unescape;
 
+/// The longest that anything may be told to wait. Nobody waits longer on purpose, and far longer
+/// times cannot be added to the clock.
+pub const MAX_WAIT: Duration = Duration::from_secs(3600);
+
 /// A scenario that was read and checked.
 #[derive(Debug, Clone)]
 pub struct Scenario {

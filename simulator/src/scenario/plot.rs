@@ -1,6 +1,9 @@
 //! Whether a scenario's steps can be played in their order: nobody speaks before he is there.
 
-use super::{Action, Admission, Audience, ClientId, Departure, Part, RaceMove, Scenario, Step};
+use super::{
+    Action, Admission, Audience, ClientId, Departure, Part, Pattern, RaceMove, Scenario, Step,
+    Template,
+};
 use crate::diagnostics::Diagnostic;
 
 /// Where a client stands, as far as the file alone can tell.
@@ -16,6 +19,8 @@ enum Standing {
     Refused,
     /// Its program is about to end, or has ended.
     Ending,
+    /// A member that reads no more.
+    Stalled,
     /// Its sending side is closed.
     HalfClosed,
     /// Its connection is gone.
@@ -30,6 +35,7 @@ impl Standing {
             Standing::Member => "is in a group",
             Standing::Refused => "was refused",
             Standing::Ending => "has ended its program",
+            Standing::Stalled => "has stopped reading",
             Standing::HalfClosed => "has closed its sending side",
             Standing::Gone => "has gone",
         }
@@ -46,14 +52,20 @@ struct Plot<'s> {
 pub(super) fn check(scenario: &Scenario) -> Vec<Diagnostic> {
     let standing = vec![Standing::Away; scenario.clients.len()];
     let mut plot = Plot { scenario, standing, errors: Vec::new() };
-    for step in scenario.acts.iter().flat_map(|act| &act.steps) {
-        plot.play(step);
+    for act in &scenario.acts {
+        // What can be done once cannot always be done again.
+        for step in act.steps.iter().cycle().take(act.steps.len() * act.repeat.min(2) as usize) {
+            if plot.errors.is_empty() {
+                plot.play(step);
+            }
+        }
     }
     plot.errors
 }
 
 impl Plot<'_> {
     fn play(&mut self, step: &Step) {
+        self.check_blanks(step);
         match &step.action {
             Action::Connect { who } => self.each(who, step, Self::connect),
             Action::Login { who, admission, seen_by } => {
@@ -80,7 +92,9 @@ impl Plot<'_> {
                 Ok(())
             }),
             Action::StopReading { who } => self.each(who, step, |plot, client| {
-                plot.need(client, &[Standing::Connected, Standing::Member])
+                plot.need(client, &[Standing::Connected, Standing::Member])?;
+                plot.standing[client] = Standing::Stalled;
+                Ok(())
             }),
             Action::Race { parts } => {
                 for (who, moves) in parts {
@@ -93,6 +107,42 @@ impl Plot<'_> {
             }),
             Action::Log { .. } => {}
         }
+    }
+
+    /// A blank that names a client is filled with what its server told it, so it has to be there.
+    fn check_blanks(&mut self, step: &Step) {
+        let patterns = |patterns: &[Pattern]| -> Vec<Template> {
+            let exact = patterns.iter().filter_map(|pattern| match pattern {
+                Pattern::Exact(text) => Some(text.clone()),
+                Pattern::Regex(_) => None,
+            });
+            exact.collect()
+        };
+        let texts: Vec<Template> = match &step.action {
+            Action::Send { lines, .. } => lines.clone(),
+            Action::Receive { patterns: lines, .. } => patterns(lines),
+            Action::Log { pattern, .. } => patterns(std::slice::from_ref(pattern)),
+            Action::Login { who, .. } => {
+                let joins = who.iter().filter_map(|who| match &self.scenario.clients[*who].part {
+                    Part::Join { group, .. } => Some(group.clone()),
+                    _ => None,
+                });
+                joins.collect()
+            }
+            _ => Vec::new(),
+        };
+        let scenario = self.scenario;
+        let named: Vec<&str> = texts.iter().flat_map(Template::clients).collect();
+        let named = scenario
+            .clients
+            .iter()
+            .enumerate()
+            .filter(|(_, client)| named.contains(&client.key.as_str()));
+        let away: Vec<ClientId> = named
+            .map(|(client, _)| client)
+            .filter(|client| matches!(self.standing[*client], Standing::Away))
+            .collect();
+        self.each(&away, step, |plot, client| plot.need(client, &[Standing::Member]));
     }
 
     /// Does something for each client, and notes the first error with its step.
@@ -158,8 +208,8 @@ impl Plot<'_> {
     }
 
     fn send(&mut self, client: ClientId, raw: bool) -> Result<(), (String, String)> {
-        let places = [Standing::Connected, Standing::Member, Standing::Refused];
-        self.need(client, if raw { &places[..2] } else { &places })?;
+        let places = [Standing::Connected, Standing::Member, Standing::Stalled, Standing::Refused];
+        self.need(client, if raw { &places[..3] } else { &places })?;
         if self.standing[client] == Standing::Refused {
             self.standing[client] = Standing::Ending;
         }
@@ -180,12 +230,18 @@ impl Plot<'_> {
     fn leave(&mut self, client: ClientId, how: Departure) -> Result<(), (String, String)> {
         match how {
             Departure::Leave => {
-                let places = [Standing::Connected, Standing::Member, Standing::Refused];
+                let places =
+                    [Standing::Connected, Standing::Member, Standing::Stalled, Standing::Refused];
                 self.need(client, &places)?;
                 self.standing[client] = Standing::Gone;
             }
             Departure::Reset => {
-                let places = [Standing::Connected, Standing::Member, Standing::HalfClosed];
+                let places = [
+                    Standing::Connected,
+                    Standing::Member,
+                    Standing::Stalled,
+                    Standing::HalfClosed,
+                ];
                 self.need(client, &places)?;
                 self.standing[client] = Standing::Gone;
             }

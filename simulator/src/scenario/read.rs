@@ -1,5 +1,6 @@
 //! From a TOML file to a [`Scenario`].
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -127,13 +128,8 @@ impl Cast {
         for (key, key_span, value) in table.take_rest() {
             match read_client(key, key_span, &value) {
                 Ok(members) => {
-                    let first = cast.clients.len();
-                    cast.clients.extend(members);
-                    cast.keys.push((key.to_owned(), first..cast.clients.len()));
-                    // Each of a crowd can be named, too.
-                    let crowd = first..cast.clients.len();
-                    for one in crowd.filter(|one| cast.clients[*one].key != key) {
-                        cast.keys.push((cast.clients[one].key.clone(), one..one + 1));
+                    if let Err(error) = cast.add(key, members, value.span()) {
+                        errors.push(error);
                     }
                 }
                 Err(error) => errors.push(error),
@@ -146,6 +142,24 @@ impl Cast {
             }
         }
         cast
+    }
+
+    /// Adds the clients that a key stands for. Each of a crowd can be named, too.
+    fn add(&mut self, key: &str, members: Vec<ClientSpec>, span: Range<usize>) -> Result<()> {
+        let own: Vec<&str> = members.iter().map(|member| member.key.as_str()).collect();
+        if let Some(taken) = own.into_iter().chain([key]).find(|key| self.members(key).is_some()) {
+            let message = format!("two clients would be called `{taken}`");
+            return Err(Diagnostic::new(span, message, "the second one").help("rename one of them"));
+        }
+        let first = self.clients.len();
+        for (place, member) in members.iter().enumerate() {
+            if member.key != key {
+                self.keys.push((member.key.clone(), first + place..first + place + 1));
+            }
+        }
+        self.keys.push((key.to_owned(), first..first + members.len()));
+        self.clients.extend(members);
+        Ok(())
     }
 
     /// An error when a client's definition names one that is not there.
@@ -183,6 +197,8 @@ impl Cast {
             let key = name.string()?;
             found.extend(self.members(key).ok_or_else(|| self.unknown(key, name.span()))?);
         }
+        let mut seen = BTreeSet::new();
+        found.retain(|client| seen.insert(*client));
         Ok(found)
     }
 
@@ -202,7 +218,7 @@ impl Cast {
 fn read_client(key: &str, key_span: Range<usize>, value: &Value<'_>) -> Result<Vec<ClientSpec>> {
     check_client_key(key, key_span)?;
     let mut table = value.table()?;
-    let count = table.take("count").map(|count| count.integer(1..MAX_CROWD + 1)).transpose()?;
+    let count = table.take("count").map(|count| count.integer(1..=MAX_CROWD)).transpose()?;
     let part = read_part(&mut table)?;
     table.finish(&CLIENT_KEYS)?;
     let spec = |key: String, part: Part| ClientSpec {
@@ -287,7 +303,7 @@ fn password_of(value: &Value<'_>) -> Result<Template> {
 
 fn group_of(value: &Value<'_>) -> Result<Template> {
     if value.is_integer() {
-        let id = value.integer(0..u32::MAX)?.to_string();
+        let id = value.integer(0..=u32::MAX)?.to_string();
         return Ok(Template::parse(&id).expect("digits have no braces"));
     }
     checked(value, |id| id.parse::<GroupId>().err().map(|error| error.to_string()))
@@ -339,7 +355,7 @@ fn read_act(value: &Value<'_>, cast: &Cast, errors: &mut Vec<Diagnostic>) -> Res
     let name = table.require("name", "a few words on what happens")?.string()?.to_owned();
     let covers = table.take("covers").map_or(Ok(Vec::new()), |covers| read_covers(&covers))?;
     let steps = table.require("steps", "a list of what the clients do")?.array()?;
-    let repeat = table.take("repeat").map_or(Ok(1), |repeat| repeat.integer(1..MAX_TIMES + 1))?;
+    let repeat = table.take("repeat").map_or(Ok(1), |repeat| repeat.integer(1..=MAX_TIMES))?;
     let known = ACT_KEYS;
     if let Some((key, span)) = table.left().next() {
         let error = Diagnostic::new(span, format!("unknown key `{key}`"), "not known in an act");
@@ -377,7 +393,7 @@ impl<'t> Modifiers<'t> {
     }
 
     fn times(&mut self) -> Result<u32> {
-        self.take("times").map_or(Ok(1), |times| times.integer(1..MAX_TIMES + 1))
+        self.take("times").map_or(Ok(1), |times| times.integer(1..=MAX_TIMES))
     }
 
     fn seen_by(&mut self, cast: &Cast) -> Result<Audience> {
@@ -419,8 +435,8 @@ fn read_step(value: &Value<'_>, cast: &Cast) -> Result<Step> {
     let action = match subject {
         "race" => read_race(&what, cast)?,
         "fence" => read_fence(&what, &mut modifiers, cast)?,
-        "log" => Action::Log { pattern: log_pattern(&what)?, absent: false },
-        "no_log" => Action::Log { pattern: log_pattern(&what)?, absent: true },
+        "log" => Action::Log { pattern: log_pattern(&what, cast)?, absent: false },
+        "no_log" => Action::Log { pattern: log_pattern(&what, cast)?, absent: true },
         client => {
             let who = cast.members(client).expect("the key was found among the clients");
             read_deed(who, &what, &mut modifiers, cast)?
@@ -487,7 +503,7 @@ fn read_single(
         Word::Connect => Action::Connect { who },
         Word::Login => Action::Login {
             who,
-            admission: read_admission(modifiers)?,
+            admission: read_admission(modifiers, cast)?,
             seen_by: modifiers.seen_by(cast)?,
         },
         Word::Go(how) => Action::Leave { who, how: *how, seen_by: modifiers.seen_by(cast)? },
@@ -500,8 +516,13 @@ fn read_single(
     })
 }
 
-fn read_admission(modifiers: &mut Modifiers<'_>) -> Result<Admission> {
-    let name = modifiers.take("as").map(|name| template_of(&name)).transpose()?;
+fn read_admission(modifiers: &mut Modifiers<'_>, cast: &Cast) -> Result<Admission> {
+    let name = modifiers.take("as").map(|name| {
+        let template = template_of(&name)?;
+        check_blanks(&template, 1, cast, &name)?;
+        Ok(template)
+    });
+    let name = name.transpose()?;
     let Some(refused) = modifiers.take("refused") else {
         return Ok(Admission::Admitted { name });
     };
@@ -560,7 +581,8 @@ fn check_line(
 }
 
 fn check_blanks(text: &Template, times: u32, cast: &Cast, value: &Value<'_>) -> Result<()> {
-    if let Some(unknown) = text.clients().find(|client| cast.members(client).is_none()) {
+    let is_one = |client: &str| cast.members(client).is_some_and(|members| members.len() == 1);
+    if let Some(unknown) = text.clients().find(|client| !is_one(client)) {
         return Err(cast.unknown(unknown, value.span()));
     }
     if text.counts() && times == 1 {
@@ -600,14 +622,19 @@ fn read_receive(
         }
     };
     let times = read_each_times(times, patterns.len(), any_order)?;
-    let maybe = modifiers.take("maybe").map(|maybe| read_line(&maybe)).transpose()?;
+    let maybe = modifiers.take("maybe").map(|maybe| read_line(&maybe, cast)).transpose()?;
     Ok(Action::Receive { who, patterns, times, any_order, maybe })
 }
 
 /// A `<` word and nothing else.
-fn read_line(value: &Value<'_>) -> Result<Pattern> {
+fn read_line(value: &Value<'_>, cast: &Cast) -> Result<Pattern> {
     match read_word(value, Word::parse)? {
-        Word::Receive(pattern) => Ok(pattern),
+        Word::Receive(pattern) => {
+            if let Pattern::Exact(text) = &pattern {
+                check_blanks(text, 1, cast, value)?;
+            }
+            Ok(pattern)
+        }
         _ => Err(Diagnostic::new(value.span(), "only a line can come", "not a `<` line")),
     }
 }
@@ -616,13 +643,10 @@ fn read_line(value: &Value<'_>) -> Result<Pattern> {
 fn read_each_times(value: Option<Value<'_>>, lines: usize, any_order: bool) -> Result<Vec<u32>> {
     let Some(value) = value else { return Ok(vec![1; lines]) };
     if !value.is_array() {
-        return Ok(vec![value.integer(1..MAX_TIMES + 1)?; lines]);
+        return Ok(vec![value.integer(1..=MAX_TIMES)?; lines]);
     }
-    let times: Vec<u32> = value
-        .array()?
-        .iter()
-        .map(|times| times.integer(1..MAX_TIMES + 1))
-        .collect::<Result<_>>()?;
+    let times: Vec<u32> =
+        value.array()?.iter().map(|times| times.integer(1..=MAX_TIMES)).collect::<Result<_>>()?;
     if times.len() != lines || !any_order {
         let message = "a list of times has one number for each line, and goes with order = \"any\"";
         return Err(Diagnostic::new(value.span(), message, format!("{lines} lines here")));
@@ -634,12 +658,26 @@ fn read_race(value: &Value<'_>, cast: &Cast) -> Result<Action> {
     let mut table = value.table()?;
     let mut parts: Vec<(ClientId, Vec<RaceMove>)> = Vec::new();
     for (key, span, moves) in table.take_rest() {
-        let who = cast.members(key).ok_or_else(|| cast.unknown(key, span))?;
+        let who = cast.members(key).ok_or_else(|| cast.unknown(key, span.clone()))?;
+        if let Some((again, _)) = parts.iter().find(|(racer, _)| who.contains(racer)) {
+            let racer = &cast.clients[*again].key;
+            let message = format!("`{racer}` is in this race twice");
+            return Err(Diagnostic::new(span, message, "the second time")
+                .help("write all its moves in one list"));
+        }
         let mut read = Vec::new();
+        let mut said = BTreeSet::new();
         for word in moves.strings()? {
             let step = read_word(&word, words::parse_race_move)?;
             if let RaceMove::Type(text) = &step {
                 check_blanks(text, 1, cast, &word)?;
+                if !said.insert(text.to_string()) {
+                    let message = "in a race, nobody says the same thing twice";
+                    let error = Diagnostic::new(word.span(), message, "said before");
+                    return Err(
+                        error.help("two equal lines could not be told apart in what comes back")
+                    );
+                }
             }
             read.push(step);
         }
@@ -658,8 +696,17 @@ fn read_fence(value: &Value<'_>, modifiers: &mut Modifiers<'_>, cast: &Cast) -> 
     Ok(Action::Fence { who, nothing_for })
 }
 
-fn log_pattern(value: &Value<'_>) -> Result<Pattern> {
-    read_word(value, words::pattern)
+fn log_pattern(value: &Value<'_>, cast: &Cast) -> Result<Pattern> {
+    let pattern = read_word(value, words::pattern)?;
+    if let Pattern::Exact(text) = &pattern {
+        check_blanks(text, 1, cast, value)?;
+        if text.names_itself() {
+            let message = "`{me}` is whose step this is, and this is nobody's";
+            return Err(Diagnostic::new(value.span(), message, "here")
+                .help("name the client, as in `{noya.name}`"));
+        }
+    }
+    Ok(pattern)
 }
 
 /// Notes in each client what its steps demand of it.

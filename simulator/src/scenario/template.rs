@@ -94,6 +94,11 @@ impl Template {
         })
     }
 
+    /// Whether the text names the client whose step it is in.
+    pub(crate) fn names_itself(&self) -> bool {
+        self.parts.contains(&Part::Blank(Blank::Me))
+    }
+
     /// Whether the text counts the repetitions of its step.
     pub(crate) fn counts(&self) -> bool {
         self.parts.contains(&Part::Blank(Blank::Count))

@@ -3,12 +3,13 @@
 //! Derived deserialization loses places where it flattens and tags; here each value carries its own
 //! and a table knows which of its keys nobody asked for.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::MAX_WAIT;
 use crate::diagnostics::Diagnostic;
 
 /// A value and where it stands.
@@ -109,9 +110,9 @@ impl<'t> Value<'t> {
     }
 
     /// An integer within `range`.
-    pub(crate) fn integer(&self, range: Range<u32>) -> Result<u32, Diagnostic> {
+    pub(crate) fn integer(&self, range: RangeInclusive<u32>) -> Result<u32, Diagnostic> {
         let wrong =
-            || self.wrong_type(&format!("a number from {} to {}", range.start, range.end - 1));
+            || self.wrong_type(&format!("a number from {} to {}", range.start(), range.end()));
         let integer = self.inner.get_ref().as_integer().ok_or_else(wrong)?;
         let digits = integer.as_str().replace('_', "");
         let number = u32::from_str_radix(&digits, integer.radix()).map_err(|_| wrong())?;
@@ -144,9 +145,10 @@ impl<'t> Value<'t> {
     /// A length of time such as `10s` or `250ms`.
     pub(crate) fn duration(&self) -> Result<Duration, Diagnostic> {
         let text = self.string()?;
-        humantime::parse_duration(text).map_err(|_| {
+        let time = humantime::parse_duration(text).ok().filter(|time| *time <= MAX_WAIT);
+        time.ok_or_else(|| {
             Diagnostic::new(self.span(), format!("`{text}` is no length of time"), "not a time")
-                .help("write a number and a unit, such as `250ms`, `10s` or `2m`")
+                .help("write a number and a unit, such as `250ms`, `10s` or `2m`; at most `1h`")
         })
     }
 

@@ -1,12 +1,13 @@
 //! What a server prints, line by line.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::watch;
 
-/// The most lines of a server's output that are kept; later ones are dropped, so that a server that
+/// The most lines of a server's output that are kept, the last ones, so that a server that
 /// prints without end cannot fill the memory.
 const MAX_LINES: usize = 200_000;
 
@@ -21,9 +22,17 @@ const EXCERPT_LINES: usize = 12;
 pub struct Log {
     // Written by the tasks that read the process's pipes and read by the replay; the lock is held
     // only to push or copy a line.
-    lines: Arc<Mutex<Vec<String>>>,
+    lines: Arc<Mutex<Lines>>,
     /// How many lines there are; changes wake those who wait for one.
     count: Arc<watch::Sender<usize>>,
+}
+
+/// The last lines of a log.
+#[derive(Debug, Default)]
+struct Lines {
+    kept: VecDeque<String>,
+    /// How many earlier ones are gone.
+    dropped: usize,
 }
 
 impl Log {
@@ -31,30 +40,47 @@ impl Log {
         Log { lines: Arc::default(), count: Arc::new(watch::Sender::new(0)) }
     }
 
-    /// Reads `pipe` into the log until it ends.
+    /// Reads `pipe` into the log until it ends. Of a line that is too long, the rest is dropped.
     pub(super) async fn collect(self, pipe: impl AsyncRead + Unpin) {
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
-        while pipe.read_until(b'\n', &mut line).await.is_ok_and(|bytes| bytes > 0) {
+        loop {
+            let (length, ends) = match pipe.fill_buf().await {
+                Ok([]) | Err(_) => break,
+                Ok(buffer) => {
+                    let end = buffer.iter().position(|byte| *byte == b'\n');
+                    let piece = &buffer[..end.unwrap_or(buffer.len())];
+                    let room = MAX_LINE_BYTES - line.len();
+                    line.extend_from_slice(&piece[..piece.len().min(room)]);
+                    (end.map_or(buffer.len(), |end| end + 1), end.is_some())
+                }
+            };
+            pipe.consume(length);
+            if ends {
+                self.push(&line);
+                line.clear();
+            }
+        }
+        if !line.is_empty() {
             self.push(&line);
-            line.clear();
         }
     }
 
     fn push(&self, line: &[u8]) {
-        let line = &line[..line.len().min(MAX_LINE_BYTES)];
         let line = String::from_utf8_lossy(line).trim_end().to_owned();
         let count = {
             let mut lines = self.lock();
-            if lines.len() < MAX_LINES {
-                lines.push(line);
+            lines.kept.push_back(line);
+            if lines.kept.len() > MAX_LINES {
+                lines.kept.pop_front();
+                lines.dropped += 1;
             }
-            lines.len()
+            lines.dropped + lines.kept.len()
         };
         self.count.send_replace(count);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
@@ -77,9 +103,10 @@ impl Log {
                 count.borrow_and_update();
                 let (seen, found) = {
                     let lines = self.lock();
-                    let new = lines.iter().enumerate().skip(next);
-                    let found = new.into_iter().find_map(|(i, line)| Some((i, find(line)?)));
-                    (lines.len(), found)
+                    let new = lines.kept.iter().skip(next.saturating_sub(lines.dropped));
+                    let mut numbered = (next.max(lines.dropped)..).zip(new);
+                    let found = numbered.find_map(|(number, line)| Some((number, find(line)?)));
+                    (lines.dropped + lines.kept.len(), found)
                 };
                 if found.is_some() {
                     return found;
@@ -95,7 +122,8 @@ impl Log {
     /// How many lines there are now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lock().len()
+        let lines = self.lock();
+        lines.dropped + lines.kept.len()
     }
 
     /// Whether nothing was printed yet.
@@ -118,7 +146,8 @@ impl Log {
     #[must_use]
     pub fn tail(&self) -> Vec<String> {
         let lines = self.lock();
-        lines[lines.len().saturating_sub(EXCERPT_LINES)..].to_vec()
+        let before = lines.kept.len().saturating_sub(EXCERPT_LINES);
+        lines.kept.iter().skip(before).cloned().collect()
     }
 
     /// The last lines, as the end of an error's text.

@@ -4,7 +4,9 @@ mod log;
 mod process;
 pub mod reference;
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -58,6 +60,14 @@ pub enum TargetError {
     Ended {
         /// How it ended.
         status: String,
+        /// What it printed.
+        output: String,
+    },
+    /// The reference server runs, but has not said where it listens.
+    #[error("the reference server did not say where it listens within {waited:?}{output}")]
+    Silent {
+        /// How long it had.
+        waited: Duration,
         /// What it printed.
         output: String,
     },
@@ -135,8 +145,9 @@ impl Target {
         self.process.as_mut()?.ended()
     }
 
-    /// Ends the server, where this program started it, with everything it started.
-    pub async fn stop(mut self) {
+    /// Ends the server, where this program started it, with everything it started; its log is whole
+    /// then.
+    pub async fn stop(&mut self) {
         if let Some(process) = &mut self.process {
             process.stop().await;
         }
@@ -159,8 +170,11 @@ async fn start_reference(
     match addr {
         Some(addr) => Ok(Target { addr, process: Some(process) }),
         None => {
-            let status = process.ended().unwrap_or_else(|| "it said no address".to_owned());
-            Err(TargetError::Ended { status, output: process.log().excerpt() })
+            let output = process.log().excerpt();
+            Err(match process.ended() {
+                Some(status) => TargetError::Ended { status, output },
+                None => TargetError::Silent { waited: limit, output },
+            })
         }
     }
 }
@@ -189,6 +203,11 @@ async fn spawn(command: &[String], limit: Duration) -> Result<Target, TargetErro
     loop {
         if let Ok(probe) = TcpStream::connect(addr).await {
             take_leave(probe).await;
+            // Somebody else's server may have the port; then ours has ended, or is about to.
+            if let Some(status) = process.ended() {
+                process.log().until_quiet().await;
+                return Err(TargetError::Ended { status, output: process.log().excerpt() });
+            }
             return Ok(Target { addr, process: Some(process) });
         }
         if let Some(status) = process.ended() {
@@ -217,8 +236,26 @@ async fn take_leave(mut probe: TcpStream) {
     let _ = tokio::time::timeout(LEAVE_LIMIT, leave).await;
 }
 
-/// An address on which nobody listens now. Somebody else can take it before the program does; the
-/// program then fails to start, and says so.
+/// An address on which nobody listens now, and that was not handed out before: of two servers that
+/// start at the same time, neither may find the other on its port. Another program can take it before
+/// ours does; ours then fails to start, and says so.
 async fn free_address() -> std::io::Result<SocketAddr> {
-    TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()
+    static HANDED_OUT: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut held = Vec::new();
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let addr = listener.local_addr()?;
+        let mut ports = HANDED_OUT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if ports.len() >= MOST_PORTS {
+            ports.clear();
+        }
+        if ports.insert(addr.port()) {
+            return Ok(addr);
+        }
+        // Held until another one is found, so that the system offers another.
+        held.push(listener);
+    }
 }
+
+/// How many ports are remembered; far fewer than there are, and far more than are in use at a time.
+const MOST_PORTS: usize = 10_000;

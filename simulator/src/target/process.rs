@@ -3,16 +3,22 @@
 use std::ffi::OsStr;
 use std::process::Stdio;
 
+use futures_util::future::join_all;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 
 use super::TargetError;
 use super::log::Log;
+
+/// How long the output of a process that has ended may take to come through its pipes.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A running process tree, ended when this is dropped.
 #[derive(Debug)]
 pub(super) struct ServerProcess {
     child: Box<dyn ChildWrapper>,
     log: Log,
+    /// The tasks that read its output.
+    collecting: Vec<tokio::task::JoinHandle<()>>,
     /// Held open, never written: a reference server ends when it closes, so that it never outlives
     /// this program, however this program ends.
     _stdin: Option<tokio::process::ChildStdin>,
@@ -41,14 +47,11 @@ impl ServerProcess {
             TargetError::NotStarted { program, source }
         })?;
         let log = Log::new();
-        if let Some(stdout) = child.stdout().take() {
-            tokio::spawn(log.clone().collect(stdout));
-        }
-        if let Some(stderr) = child.stderr().take() {
-            tokio::spawn(log.clone().collect(stderr));
-        }
+        let stdout = child.stdout().take().map(|pipe| tokio::spawn(log.clone().collect(pipe)));
+        let stderr = child.stderr().take().map(|pipe| tokio::spawn(log.clone().collect(pipe)));
+        let collecting = stdout.into_iter().chain(stderr).collect();
         let stdin = child.stdin().take();
-        Ok(ServerProcess { child, log, _stdin: stdin })
+        Ok(ServerProcess { child, log, collecting, _stdin: stdin })
     }
 
     pub(super) fn log(&self) -> &Log {
@@ -69,11 +72,14 @@ impl ServerProcess {
         self.log.until_quiet().await;
     }
 
-    /// Ends the whole tree and waits for it.
+    /// Ends the whole tree, waits for it, and for the last of its output.
     pub(super) async fn stop(&mut self) {
         // It may have ended by itself; then there is nothing left to kill.
         let _ = self.child.start_kill();
         let _ = self.child.wait().await;
+        let rest = join_all(self.collecting.drain(..));
+        // What has left the tree can hold the pipes open; it is not waited for.
+        let _ = tokio::time::timeout(LAST_WORDS, rest).await;
     }
 }
 
