@@ -54,13 +54,21 @@ impl fmt::Display for Alias {
 /// Characters that are not control characters and yet hide, reverse or break what is shown: with
 /// one of them a name could be made to look like another's.
 fn is_invisible(c: char) -> bool {
-    // A tab is fine in a message; in a name it would look like spaces.
+    // Unicode's Default_Ignorable_Code_Points, line and paragraph separators, interlinear marks, the
+    // blank Braille pattern. A tab is fine in a message; in a name it would look like spaces.
     matches!(c,
-        '\t' | '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{FEFF}'
+        '\t' | '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{2800}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+        | '\u{115F}'..='\u{1160}'
+        | '\u{17B4}'..='\u{17B5}'
+        | '\u{180B}'..='\u{180F}'
         | '\u{200B}'..='\u{200F}'
         | '\u{2028}'..='\u{202E}'
         | '\u{2060}'..='\u{206F}'
-        | '\u{E0000}'..='\u{E007F}')
+        | '\u{FE00}'..='\u{FE0F}'
+        | '\u{FFF0}'..='\u{FFFB}'
+        | '\u{1BCA0}'..='\u{1BCA3}'
+        | '\u{1D173}'..='\u{1D17A}'
+        | '\u{E0000}'..='\u{E0FFF}')
 }
 
 /// The name a server gave to a connected client: unique among all that are connected (NAME-2).
@@ -135,6 +143,8 @@ mod tests {
         assert_eq!(error("\u{3000}Noya"), NameError::OuterSpace);
         assert_eq!(error("No\u{202E}ya"), NameError::Invisible { code: 0x202E });
         assert_eq!(error("No\u{200B}ya"), NameError::Invisible { code: 0x200B });
+        assert_eq!(error("Noya\u{FE0F}"), NameError::Invisible { code: 0xFE0F });
+        assert_eq!(error("\u{3164}"), NameError::Invisible { code: 0x3164 });
         assert_eq!(error("No\tya"), NameError::Invisible { code: 9 });
         assert_eq!(error("No\u{7}ya"), NameError::Text(TextError::Control { at: 3, code: 7 }));
         assert_eq!(error("No\u{85}ya"), NameError::Text(TextError::Control { at: 3, code: 0x85 }));

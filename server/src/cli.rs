@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chatroom_server::{BindError, Settings, bind, run};
 use thiserror::Error;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
 use crate::stop::Signals;
@@ -129,8 +130,13 @@ fn command_to_find_holder(port: u16) -> String {
     }
 }
 
-/// Logs to standard error, one line an event, in colour only for a person.
-pub(crate) fn start_log(args: &Args) {
+/// Logs to standard error, one line an event, in colour only for a person, until what is returned is
+/// dropped.
+///
+/// A thread of its own writes, and where nobody reads the pipe lines are dropped: a log that is not
+/// read must not stop the server.
+pub(crate) fn start_log(args: &Args) -> WorkerGuard {
+    let (writer, guard) = tracing_appender::non_blocking(io::stderr());
     let filter = match &args.log {
         Some(filter) => EnvFilter::new(filter),
         None => EnvFilter::builder()
@@ -139,12 +145,13 @@ pub(crate) fn start_log(args: &Args) {
     };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         // A log that nobody reads any more is no reason to write about it to the same place.
         .log_internal_errors(false)
         .init();
+    guard
 }
 
 /// Every client takes a descriptor, and many systems grant 1024 unless asked for more.

@@ -79,6 +79,9 @@ impl Connection {
     /// Reads into `buffer`; 0 bytes mean the end of the stream.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
+            // Readiness costs no budget; without this, a client that never stops sending would keep
+            // its worker from everybody else, and from its own deadline.
+            tokio::task::consume_budget().await;
             self.stream.readable().await?;
             match self.stream.try_read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -144,6 +147,7 @@ impl Connection {
     pub(crate) async fn discard(&self) -> io::Result<()> {
         let mut discarded = 0;
         while discarded <= MAX_DISCARDED_BYTES {
+            tokio::task::consume_budget().await;
             self.stream.readable().await?;
             match self.read_now(<[u8]>::len)? {
                 Some(0) => return Ok(()),

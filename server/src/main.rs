@@ -10,7 +10,7 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let args = cli::Args::parse();
-    cli::start_log(&args);
+    let _log = cli::start_log(&args);
     cli::raise_descriptor_limit();
     match cli::serve(&args) {
         Ok(()) => ExitCode::from(cli::exit::STOPPED),

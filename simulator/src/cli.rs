@@ -154,14 +154,17 @@ async fn run_scenarios(args: RunArgs) -> ExitStatus {
 /// Waits for Ctrl-C or for what else asks a program to end.
 async fn told_to_stop() {
     #[cfg(unix)]
-    if let Ok(mut terminate) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
     {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
+        use tokio::signal::unix::{SignalKind, signal};
+        let signals = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+        if let (Ok(mut terminate), Ok(mut hangup)) = signals {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            return;
         }
-        return;
     }
     // Where signals cannot be caught, they end the program by themselves.
     let _ = tokio::signal::ctrl_c().await;
@@ -199,7 +202,7 @@ fn read_scenarios(args: &RunArgs) -> Result<Vec<Scenario>, ExitStatus> {
 }
 
 fn read_scenario(file: &std::path::Path) -> Result<Scenario, ()> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    let text = scenario::read_text(file).map_err(|error| {
         complain(&format!("failed to read {}: {error}", file.display()), ExitStatus::Invalid);
     })?;
     let source = Source::new(file, text);
@@ -226,7 +229,8 @@ fn resolve(args: &RunArgs) -> Result<Settings, String> {
     };
     let client_program = match &args.via_client {
         None => None,
-        Some(Some(program)) => Some(program.clone()),
+        Some(Some(program)) if program.is_file() => Some(program.clone()),
+        Some(Some(program)) => return Err(format!("there is no program {}", program.display())),
         Some(None) => Some(client_beside()?),
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -260,7 +264,7 @@ fn resolve_address(address: &str) -> Result<SocketAddr, String> {
 }
 
 fn split_command(command: &str) -> Result<Vec<String>, String> {
-    let words = shlex::split(command).filter(|words| !words.is_empty());
+    let words = shlex::split(command);
     let words = words.ok_or_else(|| format!("`{command}` is no command: is a quote open?"))?;
     if words.iter().any(|word| word.contains("{port}")) {
         return Ok(words);

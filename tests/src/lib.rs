@@ -1,3 +1,5 @@
 //! What the tests of the whole project share.
 
 pub mod flawed;
+pub mod programs;
+pub mod workspace;

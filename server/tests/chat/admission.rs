@@ -237,3 +237,44 @@ async fn a_group_outlives_its_members() {
     }
     assert_eq!(line, "Eliana: anybody?");
 }
+
+/// More clients than the server has workers send without end in their handshakes; each must let the
+/// others have its worker.
+#[test]
+fn clients_that_flood_their_handshakes_delay_nobody() {
+    use std::io::{Read as _, Write as _};
+    use std::net::{Shutdown, TcpStream};
+
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let server = {
+        let _context = runtime.enter();
+        Server::start()
+    };
+    let flooders: Vec<TcpStream> =
+        (0..4).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    let floods: Vec<_> = flooders
+        .iter()
+        .map(|flooder| {
+            let mut flooder = flooder.try_clone().unwrap();
+            std::thread::spawn(move || while flooder.write_all(&[b'\n'; 65536]).is_ok() {})
+        })
+        .collect();
+
+    // Not on the runtime: if the flood holds its workers, no timer of its own fires either.
+    let mut noya = TcpStream::connect(server.address).unwrap();
+    noya.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    noya.write_all(b"1\nNoya\n123\n2\nHi\n").unwrap();
+    let mut heard = String::new();
+    let mut buffer = [0; 1024];
+    while !heard.ends_with("Noya: Hi\n") {
+        let bytes = noya.read(&mut buffer).expect("an answer in time");
+        heard.push_str(std::str::from_utf8(&buffer[..bytes]).unwrap());
+    }
+
+    for flooder in flooders {
+        flooder.shutdown(Shutdown::Both).unwrap();
+    }
+    floods.into_iter().for_each(|flood| flood.join().unwrap());
+    runtime.shutdown_background();
+}

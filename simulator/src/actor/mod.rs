@@ -165,6 +165,9 @@ const MENU_END: &str = MENU[MENU.len() - 1];
 /// What a refused client is shown last.
 const REFUSED_END: &str = REFUSED[REFUSED.len() - 1];
 
+/// How many unread lines of a client are looked at when a scenario has failed.
+const MOST_GATHERED: usize = 64;
+
 /// How long a client that goes at the end of a scenario waits to be let go.
 const PART_LIMIT: Duration = Duration::from_secs(5);
 
@@ -252,8 +255,14 @@ impl Actor {
 
     async fn answer(&mut self, cues: &mut Vec<Cue>, deadline: Instant) -> Result<(), Fault> {
         let Some(cue) = cues.pop() else { return Ok(()) };
+        let is_secret = [ASK_PASSWORD, ASK_NEW_PASSWORD].contains(&cue.after.as_str());
         let typing = Typing { text: cue.answer, shown: Some(cue.shown) };
-        self.type_lines(&[typing], Writing::AtOnce, deadline).await
+        self.type_lines(&[typing], Writing::AtOnce, deadline).await?;
+        // A report goes to more people than a scenario does.
+        if let (true, Some(moment)) = (is_secret, self.history.last_mut()) {
+            moment.what = Happening::Typed("(the password)".to_owned());
+        }
+        Ok(())
     }
 
     /// Types lines.
@@ -478,7 +487,8 @@ impl Actor {
 
     /// What the terminal program says, and how it ends, when the server is gone.
     async fn show_last_words(&mut self) {
-        while let Ok(Some(seen)) = self.next_if_there().await {
+        for _ in 0..MOST_GATHERED {
+            let Ok(Some(seen)) = self.next_if_there().await else { return };
             match seen {
                 Seen::Line(line) | Seen::Prompt(line) => self.show(&line),
                 Seen::Closed(_) => {}
@@ -544,9 +554,11 @@ impl Actor {
         self.setting.program.is_some() && self.spec.is_terminal() && !self.spec.needs_socket
     }
 
-    /// Moves everything that has come, and that nobody has read, into the history.
+    /// Moves what has come, and what nobody has read, into the history: the first of it, because a
+    /// server may send without end.
     pub(crate) async fn gather_unread(&mut self) {
-        while let Ok(Some(seen)) = self.next_if_there().await {
+        for _ in 0..MOST_GATHERED {
+            let Ok(Some(seen)) = self.next_if_there().await else { return };
             let words = match seen {
                 Seen::Line(line) | Seen::Prompt(line) => {
                     let came = |moment: &Moment| matches!(&moment.what, Happening::Came(came) if *came == line);

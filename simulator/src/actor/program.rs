@@ -15,12 +15,15 @@ use tokio::time::Instant;
 use super::{Happening, Moment, Seen};
 use crate::fault::Fault;
 
+/// How many pieces of output, of 4 KiB at most, may wait to be read.
+const MOST_UNREAD: usize = 4096;
+
 /// A running program; it is killed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Program {
     child: Child,
     stdin: Option<ChildStdin>,
-    output: mpsc::UnboundedReceiver<Output>,
+    output: mpsc::Receiver<Output>,
     /// What came after the last line end.
     unfinished: Vec<u8>,
     screen: VecDeque<Seen>,
@@ -50,7 +53,7 @@ impl Program {
             .kill_on_drop(true)
             .spawn()
             .map_err(not_started)?;
-        let (sender, output) = mpsc::unbounded_channel();
+        let (sender, output) = mpsc::channel(MOST_UNREAD);
         // One pipe for two outputs is no tokio pipe; a thread reads it until the process ends.
         std::thread::spawn(move || read(reader, &sender));
         Ok(Program {
@@ -77,6 +80,8 @@ impl Program {
 
     /// Waits for the program to end, whatever it still prints.
     pub(super) async fn wait(&mut self) {
+        // What it still prints must not keep it from ending.
+        while let Some(Output::Bytes(..)) = self.output.recv().await {}
         // An error means that there is nothing to wait for.
         let _ = self.child.wait().await;
     }
@@ -123,19 +128,19 @@ impl Program {
     }
 }
 
-fn read(mut pipe: PipeReader, output: &mpsc::UnboundedSender<Output>) {
+fn read(mut pipe: PipeReader, output: &mpsc::Sender<Output>) {
     let mut buffer = [0; 4096];
     loop {
         match pipe.read(&mut buffer) {
             Ok(0) | Err(_) => break,
             Ok(bytes) => {
                 let bytes = buffer[..bytes].to_vec();
-                if output.send(Output::Bytes(Instant::now(), bytes)).is_err() {
+                if output.blocking_send(Output::Bytes(Instant::now(), bytes)).is_err() {
                     return;
                 }
             }
         }
     }
     // Nobody listens when the scenario has ended already.
-    let _ = output.send(Output::End);
+    let _ = output.blocking_send(Output::End);
 }

@@ -32,12 +32,16 @@ pub(crate) enum Received {
 /// An open connection, or one that the server has ended.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    arrivals: mpsc::UnboundedReceiver<Arrival>,
+    arrivals: mpsc::Receiver<Arrival>,
     writer: LineWriter,
     /// Tells the reading task to hand its reader back.
     stop: Option<oneshot::Sender<()>>,
     reading: JoinHandle<LineReader>,
 }
+
+/// How many lines may wait for the steps that read them. A server that sends more than any scenario
+/// asks for must not fill this machine's memory; past this, it is no longer read.
+const MOST_UNREAD: usize = 16_384;
 
 /// The receive buffer asked for by a client that will stop reading: little, so that the server
 /// notices soon.
@@ -60,7 +64,7 @@ impl Socket {
         let stream = tokio::time::timeout(limit, socket.connect(addr)).await.map_err(timed_out)?;
         let connection = Connection::new(stream.map_err(not_connected)?).map_err(not_connected)?;
         let (reader, writer) = connection.into_split();
-        let (arrived, arrivals) = mpsc::unbounded_channel();
+        let (arrived, arrivals) = mpsc::channel(MOST_UNREAD);
         let (stop, stopped) = oneshot::channel();
         let reading = tokio::spawn(read(reader, arrived, stopped));
         Ok(Socket { arrivals, writer, stop: Some(stop), reading })
@@ -142,7 +146,7 @@ impl Socket {
 /// Passes on what comes, until the connection ends or somebody stops it.
 async fn read(
     mut reader: LineReader,
-    arrived: mpsc::UnboundedSender<Arrival>,
+    arrived: mpsc::Sender<Arrival>,
     mut stopped: oneshot::Receiver<()>,
 ) -> LineReader {
     loop {
@@ -159,7 +163,12 @@ async fn read(
             Err(ReadError::Io(error)) => Received::End(Closing::Broken(error.to_string())),
         };
         let ended = matches!(what, Received::End(_));
-        let gone = arrived.send(Arrival { at: Instant::now(), what }).is_err();
+        let arrival = Arrival { at: Instant::now(), what };
+        let gone = tokio::select! {
+            biased;
+            _ = &mut stopped => return reader,
+            sent = arrived.send(arrival) => sent.is_err(),
+        };
         if ended || gone {
             return reader;
         }

@@ -94,6 +94,9 @@ impl Transcript {
                 let id = GroupId::from(self.ids.canonical(id.get()));
                 self.lines.push(Notice::Created(id).to_string().trim_end().to_owned());
             }
+            // Each server says in its own words why it refuses.
+            Some(Notice::AnswerRefused(_)) => self.lines.push("answer refused, [why]".to_owned()),
+            Some(Notice::MessageRefused(_)) => self.lines.push("message refused, [why]".to_owned()),
             _ => self.lines.push(line.to_owned()),
         }
     }

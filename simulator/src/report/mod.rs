@@ -49,7 +49,7 @@ impl FromStr for Format {
 
 /// The reports of one run.
 pub struct Reports {
-    text: Option<Text<Box<dyn Write>>>,
+    texts: Vec<Text<Box<dyn Write>>>,
     /// Those that are written when the run is over.
     whole: Vec<Format>,
     rerun: String,
@@ -74,24 +74,24 @@ impl Reports {
                     .to_owned(),
             );
         }
-        let mut text = None;
+        let mut texts = Vec::new();
         let mut whole = Vec::new();
         for format in formats {
             let out = format.open()?;
             match format.kind {
                 Kind::Text => {
                     let live = format.file.is_none();
-                    text = Some(Text::start(out, live, settings, scenarios));
+                    texts.push(Text::start(out, live, settings, scenarios));
                 }
                 Kind::Json | Kind::Junit => whole.push(format),
             }
         }
-        Ok(Reports { text, whole, rerun })
+        Ok(Reports { texts, whole, rerun })
     }
 
     /// Tells of an outcome.
     pub fn outcome(&mut self, outcome: &Outcome) {
-        if let Some(text) = &mut self.text {
+        for text in &mut self.texts {
             text.outcome(outcome, &self.rerun);
         }
     }
@@ -102,7 +102,7 @@ impl Reports {
     ///
     /// When a report cannot be written.
     pub fn finish(mut self, summary: &Summary) -> Result<(), String> {
-        if let Some(text) = &mut self.text {
+        for text in &mut self.texts {
             text.finish(summary);
         }
         for format in &self.whole {

@@ -337,6 +337,27 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Diagnostic>> {
     if errors.is_empty() { Ok(scenario) } else { Err(errors) }
 }
 
+/// The largest scenario file: far more than a person writes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The text of a scenario file.
+///
+/// # Errors
+///
+/// When it is no ordinary file, too large, not text, or cannot be read.
+pub fn read_text(file: &Path) -> std::io::Result<String> {
+    let metadata = std::fs::metadata(file)?;
+    if !metadata.is_file() {
+        return Err(std::io::Error::other("it is no ordinary file"));
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        let size = metadata.len();
+        let why = format!("it has {size} bytes, and a scenario has at most {MAX_FILE_BYTES}");
+        return Err(std::io::Error::other(why));
+    }
+    std::fs::read_to_string(file)
+}
+
 /// The scenario files under `path`: itself, or those directly in the folder that it is, sorted.
 ///
 /// # Errors

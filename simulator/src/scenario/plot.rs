@@ -173,7 +173,10 @@ impl Plot<'_> {
         }
         let key = self.key(client);
         let help = match standing {
-            Standing::Away => format!("it comes with {{ {key} = \"login\" }} or \"connect\""),
+            Standing::Away if self.scenario.clients[client].is_terminal() => {
+                format!("it comes with {{ {key} = \"login\" }}")
+            }
+            Standing::Away => format!("it comes with {{ {key} = \"connect\" }}"),
             _ => "only who is there can do this".to_owned(),
         };
         Err((format!("`{key}` {}", standing.words()), help))

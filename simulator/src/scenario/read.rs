@@ -26,6 +26,9 @@ const MAX_CROWD: u32 = 500;
 /// The most repetitions of a step.
 const MAX_TIMES: u32 = 100_000;
 
+/// The most bytes that one step sends: they are made before the first is sent.
+const MAX_SENT_BYTES: usize = 64 << 20;
+
 const TOP_KEYS: [&str; 6] = ["title", "covers", "needs", "deadline", "client", "act"];
 const CLIENT_KEYS: [&str; 6] = ["name", "create", "join", "password", "option", "count"];
 const ACT_KEYS: [&str; 4] = ["name", "covers", "repeat", "steps"];
@@ -73,6 +76,13 @@ fn read_head(top: &mut Table<'_>) -> Result<Head> {
     let covers = top.require("covers", "the requirements it shows, such as [\"ORD-1\"]")?;
     let needs = top.take("needs").map_or(Ok(Vec::new()), |needs| read_needs(&needs))?;
     let deadline = top.take("deadline").map_or(Ok(DEFAULT_DEADLINE), |value| value.duration())?;
+    if title.string()?.chars().any(char::is_control) {
+        return Err(Diagnostic::new(
+            title.span(),
+            "a title is one line of text",
+            "a control character",
+        ));
+    }
     Ok((title.string()?.to_owned(), read_covers(&covers)?, needs, deadline))
 }
 
@@ -132,7 +142,11 @@ impl Cast {
                         errors.push(error);
                     }
                 }
-                Err(error) => errors.push(error),
+                Err(error) => {
+                    errors.push(error);
+                    // Its steps are not to be blamed for it.
+                    cast.keys.push((key.to_owned(), 0..0));
+                }
             }
         }
         for client in &cast.clients {
@@ -219,8 +233,11 @@ fn read_client(key: &str, key_span: Range<usize>, value: &Value<'_>) -> Result<V
     check_client_key(key, key_span)?;
     let mut table = value.table()?;
     let count = table.take("count").map(|count| count.integer(1..=MAX_CROWD)).transpose()?;
+    if let Some((key, span)) = table.left().find(|(key, _)| !CLIENT_KEYS.contains(key)) {
+        return Err(Diagnostic::new(span, format!("unknown key `{key}`"), "not a client's")
+            .suggest(key, CLIENT_KEYS));
+    }
     let part = read_part(&mut table)?;
-    table.finish(&CLIENT_KEYS)?;
     let spec = |key: String, part: Part| ClientSpec {
         key,
         part,
@@ -360,6 +377,13 @@ fn read_act(value: &Value<'_>, cast: &Cast, errors: &mut Vec<Diagnostic>) -> Res
     if let Some((key, span)) = table.left().next() {
         let error = Diagnostic::new(span, format!("unknown key `{key}`"), "not known in an act");
         return Err(error.suggest(key, known));
+    }
+    if steps.is_empty() {
+        return Err(Diagnostic::new(
+            table.span(),
+            "an act without steps shows nothing",
+            "no steps",
+        ));
     }
     let mut read = Vec::new();
     for step in &steps {
@@ -553,6 +577,13 @@ fn read_send(
         };
         check_line(&line, raw, times, cast, &value)?;
         lines.push(line);
+    }
+    let bytes: usize = lines.iter().map(Template::least_bytes).sum();
+    if bytes.saturating_mul(times as usize) > MAX_SENT_BYTES {
+        let message = format!("this step sends more than {MAX_SENT_BYTES} bytes");
+        let span = modifiers.table.span();
+        return Err(Diagnostic::new(span, message, "too much at once")
+            .help("send less, and let somebody read it, in an act with `repeat`"));
     }
     let writing = modifiers.take("write").map_or(Ok(Writing::AtOnce), |value| {
         let text = value.string()?;

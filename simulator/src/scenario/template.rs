@@ -94,6 +94,17 @@ impl Template {
         })
     }
 
+    /// How many bytes the text has at least, whatever its blanks are filled with.
+    pub(crate) fn least_bytes(&self) -> usize {
+        self.parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => text.len(),
+                Part::Blank(_) => 0,
+            })
+            .sum()
+    }
+
     /// Whether the text names the client whose step it is in.
     pub(crate) fn names_itself(&self) -> bool {
         self.parts.contains(&Part::Blank(Blank::Me))

@@ -9,10 +9,14 @@ use tokio::sync::watch;
 
 /// The most lines of a server's output that are kept, the last ones, so that a server that
 /// prints without end cannot fill the memory.
-const MAX_LINES: usize = 200_000;
+const MAX_LINES: usize = 20_000;
 
 /// The most bytes of a line that are kept.
 const MAX_LINE_BYTES: usize = 4096;
+
+/// How long a pipe has to be silent to be taken for empty, and how long it is waited for at most.
+const QUIET: Duration = Duration::from_millis(100);
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How many lines a report shows.
 const EXCERPT_LINES: usize = 12;
@@ -67,7 +71,13 @@ impl Log {
     }
 
     fn push(&self, line: &[u8]) {
-        let line = String::from_utf8_lossy(line).trim_end().to_owned();
+        // A server's output is shown on people's terminals, which it must not steer.
+        let line = String::from_utf8_lossy(line);
+        let line = line
+            .trim_end()
+            .chars()
+            .map(|c| if c.is_control() && c != '\t' { '\u{FFFD}' } else { c });
+        let line: String = line.collect();
         let count = {
             let mut lines = self.lock();
             lines.kept.push_back(line);
@@ -135,11 +145,14 @@ impl Log {
     /// A little time for the last words of a process that has ended to come through its pipes.
     pub(super) async fn until_quiet(&self) {
         let mut count = self.count.subscribe();
-        let quiet = Duration::from_millis(100);
-        while tokio::time::timeout(quiet, count.changed())
-            .await
-            .is_ok_and(|changed| changed.is_ok())
-        {}
+        let quiet = async {
+            while tokio::time::timeout(QUIET, count.changed())
+                .await
+                .is_ok_and(|changed| changed.is_ok())
+            {}
+        };
+        // What it started may print on without end.
+        let _ = tokio::time::timeout(LAST_WORDS, quiet).await;
     }
 
     /// The last lines.

@@ -21,7 +21,12 @@ pub(super) const GREETING: &str = "listening on ";
 /// When it cannot listen.
 pub async fn serve() -> anyhow::Result<()> {
     // Its log goes to standard error, where whoever started this process reads it.
-    tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
+    // When that has gone, the log is not worth a word to the same place.
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .init();
     let listener = chatroom_server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     println!("{GREETING}{}", listener.local_addr()?);
     chatroom_server::run(listener, chatroom_server::Settings::default(), stdin_ends()).await;

@@ -25,7 +25,11 @@ impl View<'_> {
                 format!("the server accepts nobody while the handshake of {silent} is not over"),
                 OWN_THREAD,
             ),
-            None => because("HS-5", "the server has stopped accepting connections", ACCEPT_LOOP),
+            None => because(
+                "HS-5",
+                "the server serves nobody any more: it refuses connections, or closes them at once",
+                ACCEPT_LOOP,
+            ),
         }
     }
 
