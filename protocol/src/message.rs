@@ -58,12 +58,15 @@ impl Speaker {
     #[must_use]
     pub fn text<'m>(&self, message: &'m str) -> &'m str {
         let own_names = [Some(self.assigned.as_str()), self.asked.as_deref()];
-        own_names
-            .into_iter()
-            .flatten()
-            .find_map(|name| message.strip_prefix(name)?.strip_prefix(SEPARATOR))
-            .unwrap_or(message)
+        without_name(own_names.into_iter().flatten(), message)
     }
+}
+
+/// `message` without the first of `names` that stands in front of it, if one does.
+#[must_use]
+pub fn without_name(names: impl IntoIterator<Item = impl AsRef<str>>, message: &str) -> &str {
+    let strip = |name: &str| message.strip_prefix(name)?.strip_prefix(SEPARATOR);
+    names.into_iter().find_map(|name| strip(name.as_ref())).unwrap_or(message)
 }
 
 /// Appends the message that everybody gets when somebody called `name` says `text`, without a line
@@ -72,6 +75,12 @@ pub fn compose(name: &str, text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(SEPARATOR.as_bytes());
     out.extend_from_slice(text.as_bytes());
+}
+
+/// The message that everybody gets when somebody called `name` says `text`, as text.
+#[must_use]
+pub fn line(name: &str, text: &str) -> String {
+    format!("{name}{SEPARATOR}{text}")
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl Bot {
                 Err(Fault::BadLine(fault))
             }
             Received::End(how) => {
-                history.push(Moment { at, what: Happening::Note(how.to_string()) });
+                history.push(Moment { at, what: Happening::Ended(how.clone()) });
                 self.take_end(how).await;
                 Ok(())
             }

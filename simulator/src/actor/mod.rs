@@ -19,11 +19,11 @@ use std::time::Duration;
 use chatroom_client::terminal::{
     ASK_GROUP, ASK_NAME, ASK_NEW_PASSWORD, ASK_PASSWORD, MENU, REFUSED,
 };
-use chatroom_protocol::{MenuOption, Notice};
+use chatroom_protocol::{MenuOption, Notice, message};
 use tokio::time::Instant;
 
 use crate::fault::{Closing, Fault};
-use crate::scenario::{ClientSpec, Writing};
+use crate::scenario::{ClientSpec, Departure, Writing};
 use bot::Bot;
 use program::Program;
 pub(crate) use transcript::{GroupIds, REPEATED, Transcript};
@@ -58,6 +58,10 @@ pub(crate) enum Happening {
     Unread(String),
     /// It typed or wrote something.
     Typed(String),
+    /// The connection ended.
+    Ended(Closing),
+    /// It went, or began to.
+    Went(Departure),
     /// Something else, in words.
     Note(String),
 }
@@ -70,7 +74,10 @@ impl Happening {
             Happening::Came(line) => {
                 line.split_once(": ").is_some_and(|(_, text)| text.starts_with(MARKER))
             }
-            Happening::Unread(_) | Happening::Note(_) => false,
+            Happening::Unread(_)
+            | Happening::Ended(_)
+            | Happening::Went(_)
+            | Happening::Note(_) => false,
         }
     }
 }
@@ -87,6 +94,13 @@ pub(crate) struct Membership {
     pub(crate) asked: String,
     /// The group's id on this server.
     pub(crate) group: u32,
+}
+
+impl Membership {
+    /// The text of a message, without the client's own name in front.
+    pub(crate) fn unstamped<'t>(&self, text: &'t str) -> &'t str {
+        message::without_name([&self.name, &self.asked], text)
+    }
 }
 
 /// A line that is typed.
@@ -385,7 +399,7 @@ impl Actor {
 
     /// Leaves as a person does, and waits for the program to end.
     pub(crate) async fn leave(&mut self, deadline: Instant) -> Result<(), Fault> {
-        self.note(Happening::Note("leaves".to_owned()));
+        self.note(Happening::Went(Departure::Leave));
         self.membership = None;
         match std::mem::replace(&mut self.driver, Driver::Absent) {
             Driver::Absent => Ok(()),
@@ -443,7 +457,7 @@ impl Actor {
 
     /// Resets the connection.
     pub(crate) async fn reset(&mut self) -> Result<(), Fault> {
-        self.note(Happening::Note("resets its connection".to_owned()));
+        self.note(Happening::Went(Departure::Reset));
         self.membership = None;
         let socket = match std::mem::replace(&mut self.driver, Driver::Absent) {
             Driver::Bot(bot) => bot.into_socket(),
@@ -461,7 +475,7 @@ impl Actor {
 
     /// Closes the sending side.
     pub(crate) async fn half_close(&mut self) {
-        self.note(Happening::Note("closes its sending side".to_owned()));
+        self.note(Happening::Went(Departure::HalfClose));
         self.membership = None;
         match &mut self.driver {
             Driver::Bot(bot) => bot.half_close().await,
@@ -527,11 +541,9 @@ impl Actor {
 
     /// Whether its connection is open, as far as it has seen.
     pub(crate) fn is_open(&self) -> bool {
-        let ended = |moment: &Moment| {
-            matches!(&moment.what, Happening::Note(note)
-                if note.starts_with("the server ") || note.starts_with("the connection "))
-        };
-        self.is_there() && !self.history.iter().any(ended)
+        let mut latest = self.history.iter().rev().map(|moment| &moment.what);
+        let end = latest.find(|what| !matches!(what, Happening::Note(_)));
+        self.is_there() && !matches!(end, Some(Happening::Ended(_)))
     }
 
     /// Whether the server has said anything to it.
@@ -567,7 +579,7 @@ impl Actor {
                     }
                     Happening::Unread(line)
                 }
-                Seen::Closed(how) => Happening::Note(how.to_string()),
+                Seen::Closed(how) => Happening::Ended(how),
                 Seen::Exited(status) => Happening::Note(format!("ended with status {status}")),
             };
             self.note(words);

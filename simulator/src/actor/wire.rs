@@ -80,7 +80,7 @@ impl Wire {
                 Err(Fault::BadLine(fault))
             }
             Received::End(how) => {
-                history.push(Moment { at, what: Happening::Note(how.to_string()) });
+                history.push(Moment { at, what: Happening::Ended(how.clone()) });
                 Ok(Seen::Closed(how))
             }
         }

@@ -148,6 +148,8 @@ fn lane(actor: &Actor, with_markers: bool, started: Instant) -> Lane {
             Happening::Came(line) => format!("< {line}"),
             Happening::Unread(line) => format!("! {line}"),
             Happening::Typed(line) => format!("> {line}"),
+            Happening::Ended(how) => format!("- {how}"),
+            Happening::Went(how) => format!("- {how}"),
             Happening::Note(note) => format!("- {note}"),
         },
     });

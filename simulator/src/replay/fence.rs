@@ -90,9 +90,7 @@ impl Stage<'_> {
         };
         self.markers += 1;
         let text = format!("{MARKER}{} {:04x}", self.markers, self.options.seed as u16);
-        let mut line = Vec::new();
-        message::compose(&member.name, &text, &mut line);
-        let line = String::from_utf8_lossy(&line).into_owned();
+        let line = message::line(&member.name, &text);
         let group = member.group;
         let heard_by = self.members_of(group);
         self.said.push(Said { by: who, group, text: text.clone(), line: line.clone(), heard_by });

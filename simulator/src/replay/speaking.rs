@@ -85,20 +85,12 @@ impl Stage<'_> {
             return None;
         }
         // The terminal program puts its name in front; a bare connection may have done so itself.
-        let own = [&member.name, &member.asked];
-        let unstamped = if is_terminal {
-            text
-        } else {
-            let strip = |name: &&String| text.strip_prefix(name.as_str())?.strip_prefix(": ");
-            own.iter().find_map(strip).unwrap_or(text)
-        };
-        let mut line = Vec::new();
-        message::compose(&member.name, unstamped, &mut line);
+        let unstamped = if is_terminal { text } else { member.unstamped(text) };
         Some(Said {
             by: client,
             group: member.group,
             text: unstamped.to_owned(),
-            line: String::from_utf8_lossy(&line).into_owned(),
+            line: message::line(&member.name, unstamped),
             heard_by: self.members_of(member.group),
         })
     }

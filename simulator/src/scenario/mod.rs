@@ -266,6 +266,17 @@ pub enum Departure {
     HalfClose,
 }
 
+/// In the words of a report.
+impl std::fmt::Display for Departure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Departure::Leave => "leaves",
+            Departure::Reset => "resets its connection",
+            Departure::HalfClose => "closes its sending side",
+        })
+    }
+}
+
 /// In what pieces bytes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writing {

@@ -5,6 +5,7 @@ use chatroom_protocol::{Notice, Prompt};
 use super::{Explanation, View, because};
 use crate::fault::Closing;
 use crate::replay::stage::Aim;
+use crate::scenario::Departure;
 
 const LINGER: &str = "Closing a socket with unread bytes in it makes the kernel send a reset, which \
     can destroy the last line: shut down the sending side first, and read to the end.";
@@ -14,7 +15,7 @@ const OUTPUT: &str =
 impl View<'_> {
     /// The connection did not end where it has to.
     pub(super) fn still_open(&self) -> Option<Explanation> {
-        if Self::noted(self.actor()?, "closes its sending side") {
+        if Self::went(self.actor()?, Departure::HalfClose) {
             let hint = "When recv() returns nothing, the client has left: close the socket.";
             return because("LEAVE-2", "the server does not close after the client's end", hint);
         }

@@ -13,7 +13,7 @@ use chatroom_protocol::{Notice, message};
 use super::stage::{Aim, Said, Stage, StepError};
 use crate::actor::{Actor, Happening};
 use crate::fault::{Breach, Fault, quoted};
-use crate::scenario::{ClientId, Step};
+use crate::scenario::{ClientId, Departure, Step};
 
 /// What a failure means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,12 +101,8 @@ fn everything_said(stage: &Stage<'_>) -> Vec<Said> {
         let typed = String::from_utf8_lossy(&typed);
         let lines = typed.lines().filter(|text| !text.is_empty());
         for text in lines.skip(chatroom_protocol::Prompt::ALL.len()) {
-            let own = [&member.name, &member.asked];
-            let strip = |name: &&String| text.strip_prefix(name.as_str())?.strip_prefix(": ");
-            let text = own.iter().find_map(strip).unwrap_or(text).to_owned();
-            let mut line = Vec::new();
-            message::compose(&member.name, &text, &mut line);
-            let line = String::from_utf8_lossy(&line).into_owned();
+            let text = member.unstamped(text).to_owned();
+            let line = message::line(&member.name, &text);
             if said.iter().all(|known| known.line != line || known.group != member.group) {
                 said.push(Said { by, group: member.group, text, line, heard_by: Vec::new() });
             }
@@ -175,10 +171,9 @@ impl View<'_> {
         self.said.iter().filter(in_group).count()
     }
 
-    /// Whether this was noted in the history of `actor`.
-    fn noted(actor: &Actor, note: &str) -> bool {
-        let is_it =
-            |what: &Happening| matches!(what, Happening::Note(text) if text.starts_with(note));
+    /// Whether `actor` has gone, or begun to go, in this way.
+    fn went(actor: &Actor, how: Departure) -> bool {
+        let is_it = |what: &Happening| matches!(what, Happening::Went(went) if *went == how);
         actor.history.iter().any(|moment| is_it(&moment.what))
     }
 
@@ -210,7 +205,7 @@ impl View<'_> {
 
     /// Whether a connection was reset before.
     fn after_reset(&self) -> bool {
-        self.stage.actors.iter().any(|actor| Self::noted(actor, "resets"))
+        self.stage.actors.iter().any(|actor| Self::went(actor, Departure::Reset))
     }
 
     fn breach(&self, breach: &Breach) -> Option<Explanation> {
