@@ -46,9 +46,12 @@ impl Server {
         Server { child, stdout, address }
     }
 
+    /// A connection that the server has accepted: its first question is there to be read. The
+    /// system alone connects earlier, and resets what is not accepted when the server stops.
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        assert_eq!(stream.peek(&mut [0]).unwrap(), 1);
         stream
     }
 
