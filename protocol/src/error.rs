@@ -3,7 +3,7 @@
 //! - The **caller's**: a value that breaks a rule was built in this program: [`NameError`],
 //!   [`PasswordError`], [`GroupIdError`], [`TextError`].
 //! - The **client's**, seen by a server: [`AnswerError`], [`MessageError`]. What the client is told
-//!   is their text, in a [`Notice`](crate::Notice).
+//!   is their text, in a [`Notice`].
 //! - The **server's**, seen by a client: [`ServerFault`].
 //!
 //! No text here contains a colon, because many of them are sent to a client, and a line with a

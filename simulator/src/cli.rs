@@ -194,7 +194,10 @@ fn read_scenarios(args: &RunArgs) -> Result<Vec<Scenario>, ExitStatus> {
     if scenarios.is_empty() {
         let message = match &args.filter {
             Some(filter) => format!("no scenario matches `{filter}`; --list shows what there is"),
-            None => "no scenario files (*.toml) there".to_owned(),
+            None => {
+                let paths = args.paths.iter().map(|path| path.display().to_string());
+                format!("no scenario files (*.toml) in {}", paths.collect::<Vec<_>>().join(", "))
+            }
         };
         return Err(complain(&message, ExitStatus::Invalid));
     }

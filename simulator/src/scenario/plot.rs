@@ -102,9 +102,16 @@ impl Plot<'_> {
                     self.each(&[*who], step, race);
                 }
             }
-            Action::Fence { who, .. } => self.each(&[*who], step, |plot, client| {
-                plot.need(client, &[Standing::Member, Standing::Connected])
-            }),
+            Action::Fence { who, nothing_for } => {
+                self.each(&[*who], step, |plot, client| {
+                    plot.need(client, &[Standing::Member, Standing::Connected])
+                });
+                // Of who never came, it shows nothing that nothing reached it.
+                self.each(nothing_for, step, |plot, client| match plot.standing[client] {
+                    Standing::Away => plot.need(client, &[Standing::Member]),
+                    _ => Ok(()),
+                });
+            }
             Action::Log { .. } => {}
         }
     }

@@ -226,7 +226,8 @@ impl View<'_> {
         because(
             "AUTH-2",
             "a client was refused that gave the id that the server announced and the right password",
-            "Is the id that is announced the one that the group has? If refusals came before, look for \
+            "Is the password in the scenario that group's? Is the id that is announced the one that the \
+             group has? If refusals came before, look for \
              a table of passwords that they left out of step.",
         )
     }

@@ -344,6 +344,12 @@ impl View<'_> {
     fn notice(&self, got: &str) -> Option<Explanation> {
         let key = self.key();
         let (requirement, fault) = match Notice::parse(got)? {
+            Notice::Arrived(name) if self.has_arrived(name) && self.came(got) == 1 => {
+                let fault = format!("{key} is told that {name} has joined, and no step reads it");
+                let hint = "That is right of the server: the scenario needs `seen_by` at the login, or \
+                    a step that reads the notice.";
+                return because("GRP-3", fault, hint);
+            }
             Notice::Arrived(name) => (
                 "GRP-3",
                 format!("{key} is told that {name} has joined where nobody did, or once too often"),
@@ -365,6 +371,13 @@ impl View<'_> {
             _ => return None,
         };
         because(requirement, fault, MEMBERS)
+    }
+
+    /// Whether somebody of that name is in the failing client's group.
+    fn has_arrived(&self, name: &str) -> bool {
+        let group = self.group();
+        let members = self.stage.actors.iter().filter_map(|actor| actor.membership.as_ref());
+        members.into_iter().any(|member| member.name == name && Some(member.group) == group)
     }
 
     /// A refusal of a message came to who sent nothing bad.
