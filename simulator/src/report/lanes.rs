@@ -4,34 +4,31 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::replay::Lane;
 
-/// How many clients stand side by side; the rest is named below.
+/// How many clients stand side by side; the others stand below.
 const MOST_COLUMNS: usize = 6;
 /// A column is no narrower, so that words can be read.
 const LEAST_WIDTH: usize = 20;
 /// And no wider, so that the eye keeps the row.
 const MOST_WIDTH: usize = 46;
 
-/// Draws the lanes for a page of `width` columns; nothing when nothing happened.
+/// Draws the lanes for a page of `width` columns, below each other where they do not fit side by side;
+/// nothing when nothing happened.
 pub(super) fn draw(lanes: &[Lane], width: usize) -> Vec<String> {
     let fitting = (width.saturating_sub(TIME_WIDTH) / (LEAST_WIDTH + 3)).clamp(1, MOST_COLUMNS);
-    let (shown, rest) = lanes.split_at(lanes.len().min(fitting));
-    if shown.is_empty() {
-        return Vec::new();
-    }
-    let room = width.saturating_sub(TIME_WIDTH) / shown.len();
+    lanes.chunks(fitting).flat_map(|lanes| draw_side_by_side(lanes, width)).collect()
+}
+
+fn draw_side_by_side(lanes: &[Lane], width: usize) -> Vec<String> {
+    let room = width.saturating_sub(TIME_WIDTH) / lanes.len();
     let column = room.saturating_sub(3).clamp(LEAST_WIDTH, MOST_WIDTH);
     let mut rows = vec![
-        row("seconds", shown.iter().map(|lane| lane.client.clone()), column),
-        row("-------", shown.iter().map(|_| "-".repeat(column)), column),
+        row("seconds", lanes.iter().map(|lane| lane.client.clone()), column),
+        row("-------", lanes.iter().map(|_| "-".repeat(column)), column),
     ];
-    rows.extend(moments(shown).into_iter().map(|(at, place, text)| {
+    rows.extend(moments(lanes).into_iter().map(|(at, place, text)| {
         let cell = |here: usize| if here == place { text.clone() } else { String::new() };
-        row(&format!("{at:7.3}"), (0..shown.len()).map(cell), column)
+        row(&format!("{at:7.3}"), (0..lanes.len()).map(cell), column)
     }));
-    if !rest.is_empty() {
-        let names: Vec<&str> = rest.iter().map(|lane| lane.client.as_str()).collect();
-        rows.push(format!("and {}", names.join(", ")));
-    }
     rows
 }
 
@@ -106,6 +103,17 @@ mod tests {
           0.002 |                         | < Noya: Hi
           0.003 | < Noya: Hi              |
         ");
+    }
+
+    #[test]
+    fn every_client_is_drawn_however_many_there_are() {
+        let names: Vec<String> = (1..=20).map(|number| format!("racer{number}")).collect();
+        let lanes: Vec<Lane> = names.iter().map(|name| lane(name, &[(0.5, name)])).collect();
+        let drawn = draw(&lanes, 100).join("\n");
+        // Once above its column, once in it.
+        assert!(
+            names.iter().all(|name| drawn.split_whitespace().filter(|w| w == name).count() == 2)
+        );
     }
 
     #[test]
