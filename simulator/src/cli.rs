@@ -14,6 +14,7 @@ use crate::report::{self, Format, Reports};
 use crate::run::{self, Settings};
 use crate::scenario::{self, Scenario};
 use crate::target::{TargetSpec, reference};
+use crate::toml_reader::MAX_WAIT;
 
 /// Proves that a chat server keeps to the protocol.
 #[derive(Debug, Parser)]
@@ -83,7 +84,7 @@ struct RunArgs {
 
 fn parse_limit(text: &str) -> Result<Duration, String> {
     let limit = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if limit <= scenario::MAX_WAIT { Ok(limit) } else { Err("at most 1h".to_owned()) }
+    if limit <= MAX_WAIT { Ok(limit) } else { Err("at most 1h".to_owned()) }
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {

@@ -18,3 +18,4 @@ pub mod transcripts;
 
 mod actor;
 mod fault;
+mod toml_reader;

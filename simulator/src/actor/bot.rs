@@ -14,7 +14,7 @@ use crate::fault::{Closing, Fault};
 use crate::scenario::Writing;
 
 /// How long a connect may take at most; the step's own deadline mostly ends it sooner.
-const CONNECT_LIMIT: Duration = crate::scenario::MAX_WAIT;
+const CONNECT_LIMIT: Duration = crate::toml_reader::MAX_WAIT;
 
 #[derive(Debug)]
 pub(super) struct Bot {

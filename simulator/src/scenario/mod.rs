@@ -7,7 +7,6 @@
 mod plot;
 mod read;
 mod template;
-mod toml_reader;
 mod words;
 
 use std::ops::Range;
@@ -22,10 +21,6 @@ use chatroom_protocol::Refusal;
 pub(crate) use template::Blank;
 pub use template::Template;
 pub(crate) use words::unescape;
-
-/// The longest that anything may be told to wait. Nobody waits longer on purpose, and far longer
-/// times cannot be added to the clock.
-pub const MAX_WAIT: Duration = Duration::from_secs(3600);
 
 /// A scenario that was read and checked.
 #[derive(Debug, Clone)]

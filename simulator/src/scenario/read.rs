@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::toml_reader::{Table, Value};
 use super::words::{self, PLAIN_WORDS, Word, WordError};
 use super::{
     Act, Action, Admission, Audience, ClientId, ClientSpec, Need, Part, Pattern, RaceMove,
@@ -14,6 +13,7 @@ use super::{
 };
 use crate::diagnostics::{Diagnostic, Source};
 use crate::requirements;
+use crate::toml_reader::{Table, Value};
 use chatroom_protocol::{Alias, GroupId, Password, Refusal};
 
 /// How long a step waits unless it or its file says otherwise. Long, because it costs nothing where

@@ -9,8 +9,11 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::MAX_WAIT;
 use crate::diagnostics::Diagnostic;
+
+/// The longest that anything may be told to wait. Nobody waits longer on purpose, and far longer
+/// times cannot be added to the clock.
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(3600);
 
 /// A value and where it stands.
 #[derive(Clone)]
