@@ -2,4 +2,5 @@
 
 pub mod flawed;
 pub mod programs;
+pub mod tampering;
 pub mod workspace;

@@ -35,6 +35,12 @@ pub fn flawed_server() -> &'static Path {
     program("flawed-server")
 }
 
+/// A server that delays chosen copies, or spoils them.
+#[must_use]
+pub fn tampering_server() -> &'static Path {
+    program("tampering-server")
+}
+
 fn program(name: &str) -> &'static Path {
     static PROGRAMS: OnceLock<HashMap<String, PathBuf>> = OnceLock::new();
     let programs = PROGRAMS.get_or_init(|| match build(&Place::of_this_test()) {
