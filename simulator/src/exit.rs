@@ -14,7 +14,8 @@ pub enum ExitStatus {
     Invalid = 2,
     /// The server could not be started or reached.
     Unreachable = 3,
-    /// Nothing failed, but something could not be decided, or nothing was checked at all.
+    /// Nothing failed, but something could not be decided, nothing was checked at all, or the figures
+    /// of a load cannot be trusted.
     Inconclusive = 4,
     /// Ctrl-C.
     Interrupted = 130,
@@ -25,9 +26,10 @@ pub const TABLE: &str = "\
 Exit status:
   0    passed
   1    failed
-  2    invalid command line or scenario (nothing was run), or a file that cannot be read or written
+  2    invalid command line, scenario, load or gate, or a file that cannot be read or written
   3    the server could not be started or reached
-  4    inconclusive: nothing failed, but something could not be decided
+  4    inconclusive: nothing failed, but something could not be decided, or the figures of a load
+       cannot be trusted
   130  interrupted";
 
 impl From<ExitStatus> for std::process::ExitCode {

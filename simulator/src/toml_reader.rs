@@ -155,7 +155,8 @@ impl<'t> Value<'t> {
         })
     }
 
-    fn wrong_type(&self, wanted: &str) -> Diagnostic {
+    /// An error that says what it has to be.
+    pub(crate) fn wrong_type(&self, wanted: &str) -> Diagnostic {
         let found = self.inner.get_ref().type_str();
         let message = format!("`{}` has to be {wanted}", self.key);
         Diagnostic::new(self.span(), message, format!("this is of type {found}"))

@@ -70,7 +70,7 @@ fn load(file: &Path) -> Result<Scenario, Failed> {
 /// Plays a scenario; what goes wrong with its steps is told in the simulator's own words.
 fn play(scenario: Scenario, client_program: Option<PathBuf>) -> Result<(Outcome, String), Failed> {
     let settings = Settings {
-        target: TargetSpec::Reference { program: programs::simulator().to_owned() },
+        target: TargetSpec::Reference { program: programs::simulator().to_owned(), quiet: false },
         jobs: 1,
         start_limit: Duration::from_secs(30),
         options: Options {

@@ -21,8 +21,9 @@ pub struct Format {
     file: Option<PathBuf>,
 }
 
+/// For whom a report is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Text,
     Json,
     Junit,
@@ -67,13 +68,7 @@ impl Reports {
         rerun: String,
         scenarios: &[Scenario],
     ) -> Result<Self, String> {
-        if formats.iter().filter(|format| format.file.is_none()).count() > 1 {
-            return Err(
-                "only one report goes to standard output; give the others a file, such as \
-                        --report junit=results.xml"
-                    .to_owned(),
-            );
-        }
+        Format::check_all(&formats)?;
         let mut texts = Vec::new();
         let mut whole = Vec::new();
         for format in formats {
@@ -123,7 +118,25 @@ impl Reports {
 }
 
 impl Format {
-    fn open(&self) -> Result<Box<dyn Write>, String> {
+    /// Makes sure that no two want standard output.
+    pub(crate) fn check_all(formats: &[Format]) -> Result<(), String> {
+        if formats.iter().filter(|format| format.is_stdout()).count() <= 1 {
+            return Ok(());
+        }
+        Err("only one report goes to standard output; give the others a file, such as \
+             --report junit=results.xml"
+            .to_owned())
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn is_stdout(&self) -> bool {
+        self.file.is_none()
+    }
+
+    pub(crate) fn open(&self) -> Result<Box<dyn Write>, String> {
         let Some(file) = &self.file else { return Ok(Box::new(std::io::stdout())) };
         let created = std::fs::File::create(file);
         let created =

@@ -1,11 +1,15 @@
-//! The server under test: the reference in a process of its own, any program, or an address.
+//! The server under test: the reference or the floor in a process of its own, any program, or an
+//! address.
 
+pub mod forwarder;
 mod log;
 mod process;
 pub mod reference;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -22,6 +26,14 @@ use process::ServerProcess;
 pub enum TargetSpec {
     /// The reference server, started by running `program` with [`reference::SUBCOMMAND`].
     Reference {
+        /// An executable of this package.
+        program: std::path::PathBuf,
+        /// Whether it logs warnings only: under a load, a line for each who comes and goes would be a
+        /// part of what is measured.
+        quiet: bool,
+    },
+    /// The floor, started by running `program` with [`forwarder::SUBCOMMAND`].
+    Forwarder {
         /// An executable of this package.
         program: std::path::PathBuf,
     },
@@ -63,8 +75,8 @@ pub enum TargetError {
         /// What it printed.
         output: String,
     },
-    /// The reference server runs, but has not said where it listens.
-    #[error("the reference server did not say where it listens within {waited:?}{output}")]
+    /// A server of this package runs, but has not said where it listens.
+    #[error("the server did not say where it listens within {waited:?}{output}")]
     Silent {
         /// How long it had.
         waited: Duration,
@@ -108,6 +120,7 @@ impl TargetSpec {
     pub fn describe(&self) -> String {
         match self {
             TargetSpec::Reference { .. } => "the reference server".to_owned(),
+            TargetSpec::Forwarder { .. } => "the floor, a server that only forwards".to_owned(),
             TargetSpec::Connect { addr } => format!("the server at {addr}"),
             TargetSpec::Spawn { command } => format!("`{}`", command.join(" ")),
         }
@@ -120,7 +133,13 @@ impl TargetSpec {
     /// When it cannot be started or reached within `limit`.
     pub async fn start(&self, limit: Duration) -> Result<Target, TargetError> {
         match self {
-            TargetSpec::Reference { program } => start_reference(program, limit).await,
+            TargetSpec::Reference { program, quiet } => {
+                let arguments = [reference::SUBCOMMAND, reference::QUIET];
+                start_own(program, &arguments[..if *quiet { 2 } else { 1 }], limit).await
+            }
+            TargetSpec::Forwarder { program } => {
+                start_own(program, &[forwarder::SUBCOMMAND], limit).await
+            }
             TargetSpec::Connect { addr } => reach(*addr, limit).await,
             TargetSpec::Spawn { command } => spawn(command, limit).await,
         }
@@ -132,6 +151,12 @@ impl Target {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The process id of the server, where this program started it.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref()?.id()
     }
 
     /// The server's log, where it can be seen.
@@ -154,15 +179,21 @@ impl Target {
     }
 }
 
-async fn start_reference(
-    program: &std::path::Path,
+/// What a server of this package says first, before its address.
+const GREETING: &str = "listening on ";
+
+/// Starts a server of this package.
+async fn start_own(
+    program: &Path,
+    arguments: &[&str],
     limit: Duration,
 ) -> Result<Target, TargetError> {
-    let command = [program.as_os_str(), reference::SUBCOMMAND.as_ref()];
+    let mut command = vec![program.as_os_str()];
+    command.extend(arguments.iter().map(OsStr::new));
     let mut process = ServerProcess::start(&command)?;
     // It chooses its port itself and says it on its first line: nobody can take it in between.
     let said = process.log().clone();
-    let found = said.find(0, limit, |line| line.strip_prefix(reference::GREETING)?.parse().ok());
+    let found = said.find(0, limit, |line| line.strip_prefix(GREETING)?.parse().ok());
     let addr = tokio::select! {
         found = found => found.map(|(_, addr)| addr),
         () = process.wait_until_ended() => None,
@@ -177,6 +208,13 @@ async fn start_reference(
             })
         }
     }
+}
+
+/// Lets this process have as many connections as the system allows it.
+fn raise_descriptor_limit() {
+    // Where it cannot be raised it is what it is, and accepting will tell.
+    #[cfg(unix)]
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
 }
 
 async fn reach(addr: SocketAddr, limit: Duration) -> Result<Target, TargetError> {

@@ -7,28 +7,32 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::io::AsyncReadExt;
+use tracing_subscriber::filter::LevelFilter;
 
 /// The subcommand that runs it; not for people, so `--help` does not list it.
 pub const SUBCOMMAND: &str = "reference-server";
 
-/// What it says first, before its address.
-pub(super) const GREETING: &str = "listening on ";
+/// The option of [`SUBCOMMAND`] with which it logs warnings only.
+pub const QUIET: &str = "--quiet";
 
-/// Listens on a free loopback port, says which, and serves until standard input ends.
+/// Listens on a free loopback port, says which, and serves until standard input ends. Where it is
+/// `quiet`, it logs warnings only.
 ///
 /// # Errors
 ///
 /// When it cannot listen.
-pub async fn serve() -> anyhow::Result<()> {
+pub async fn serve(quiet: bool) -> anyhow::Result<()> {
+    super::raise_descriptor_limit();
     // Its log goes to standard error, where whoever started this process reads it.
     // When that has gone, the log is not worth a word to the same place.
     tracing_subscriber::fmt()
+        .with_max_level(if quiet { LevelFilter::WARN } else { LevelFilter::INFO })
         .with_ansi(false)
         .with_writer(std::io::stderr)
         .log_internal_errors(false)
         .init();
     let listener = chatroom_server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-    println!("{GREETING}{}", listener.local_addr()?);
+    println!("{}{}", super::GREETING, listener.local_addr()?);
     chatroom_server::run(listener, chatroom_server::Settings::default(), stdin_ends()).await;
     Ok(())
 }

@@ -7,6 +7,9 @@
 mod conversations;
 mod headline;
 mod help_and_docs;
+mod load_commands;
+mod load_floor;
+mod load_ledger;
 mod repeatability;
 mod requirements;
 mod scenario_errors;

@@ -36,7 +36,7 @@ fn first() -> &'static Shown {
 
 fn play(seed: u64, jobs: usize) -> Shown {
     let settings = Settings {
-        target: TargetSpec::Reference { program: programs::simulator().to_owned() },
+        target: TargetSpec::Reference { program: programs::simulator().to_owned(), quiet: false },
         jobs,
         start_limit: Duration::from_secs(30),
         options: Options {

@@ -1,43 +1,20 @@
-//! The command line: as written, then resolved into [`Settings`].
+//! `simulator run`: as written, then resolved into [`Settings`].
 
 use std::io::{IsTerminal, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::Args;
 
+use super::{TargetArgs, complain, own_executable, told_to_stop};
 use crate::diagnostics::Source;
-use crate::exit::{self, ExitStatus};
+use crate::exit::ExitStatus;
 use crate::replay::Options;
 use crate::report::{self, Format, Reports};
 use crate::run::{self, Settings};
 use crate::scenario::{self, Scenario};
-use crate::target::{TargetSpec, reference};
-use crate::toml_reader::MAX_WAIT;
-
-/// Proves that a chat server keeps to the protocol.
-#[derive(Debug, Parser)]
-#[command(name = "simulator", version, after_help = exit::TABLE)]
-pub struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Replay scenarios against a server and check what every terminal shows
-    ///
-    /// Without --connect or --spawn, each scenario gets a reference server of its own.
-    #[command(after_help = exit::TABLE)]
-    Run(Box<RunArgs>),
-    /// Serve as the reference server for another simulator
-    #[command(name = reference::SUBCOMMAND, hide = true)]
-    ReferenceServer,
-}
 
 #[derive(Debug, Args)]
-struct RunArgs {
+pub(super) struct RunArgs {
     /// Scenario files, or folders of them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -50,12 +27,8 @@ struct RunArgs {
     /// How many scenarios to run side by side, each on its own server [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// Test the server that listens at this address
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "spawn")]
-    connect: Option<String>,
-    /// Start this program for each scenario, `{port}` filled in, and test it
-    #[arg(long, value_name = "COMMAND {port}")]
-    spawn: Option<String>,
+    #[command(flatten)]
+    target: TargetArgs,
     /// The server at --connect has created groups before
     #[arg(long, requires = "connect")]
     used: bool,
@@ -71,20 +44,12 @@ struct RunArgs {
     /// Multiply every length of time in the scenarios by this
     #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = parse_scale)]
     time_scale: f64,
-    /// How long a server may take to start
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_limit)]
-    start_timeout: Duration,
     /// What to report, and where: text, json or junit, alone or with =FILE; can be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", default_value = "text")]
     report: Vec<Format>,
     /// Write what the terminals show as the new transcripts
     #[arg(long)]
     accept: bool,
-}
-
-fn parse_limit(text: &str) -> Result<Duration, String> {
-    let limit = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if limit <= MAX_WAIT { Ok(limit) } else { Err("at most 1h".to_owned()) }
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {
@@ -94,36 +59,7 @@ fn parse_scale(text: &str) -> Result<f64, String> {
     }
 }
 
-impl Cli {
-    /// Does what the command line says.
-    #[must_use]
-    pub fn run(self) -> ExitStatus {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = match runtime {
-            Ok(runtime) => runtime,
-            Err(error) => return complain(&format!("failed to start: {error}"), ExitStatus::Fail),
-        };
-        let status = match self.command {
-            Command::Run(args) => runtime.block_on(run_scenarios(*args)),
-            Command::ReferenceServer => match runtime.block_on(reference::serve()) {
-                Ok(()) => ExitStatus::Pass,
-                Err(error) => complain(&format!("{error:#}"), ExitStatus::Fail),
-            },
-        };
-        // A read of standard input may still be waiting, and would be waited for.
-        runtime.shutdown_background();
-        status
-    }
-}
-
-/// Says on standard error what is wrong.
-fn complain(message: &str, status: ExitStatus) -> ExitStatus {
-    // Where even that is closed, the exit status has to do.
-    let _ = writeln!(std::io::stderr(), "error: {message}");
-    status
-}
-
-async fn run_scenarios(args: RunArgs) -> ExitStatus {
+pub(super) async fn run_scenarios(args: RunArgs) -> ExitStatus {
     let scenarios = match read_scenarios(&args) {
         Ok(scenarios) => scenarios,
         Err(status) => return status,
@@ -150,25 +86,6 @@ async fn run_scenarios(args: RunArgs) -> ExitStatus {
         Ok(()) => summary.exit_status(),
         Err(message) => complain(&message, ExitStatus::Invalid),
     }
-}
-
-/// Waits for Ctrl-C or for what else asks a program to end.
-async fn told_to_stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let signals = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-        if let (Ok(mut terminate), Ok(mut hangup)) = signals {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
-            return;
-        }
-    }
-    // Where signals cannot be caught, they end the program by themselves.
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Reads and checks everything before anything is run.
@@ -226,11 +143,7 @@ fn matches_filter(scenario: &Scenario, filter: &str) -> bool {
 }
 
 fn resolve(args: &RunArgs) -> Result<Settings, String> {
-    let target = match (&args.connect, &args.spawn) {
-        (Some(address), _) => TargetSpec::Connect { addr: resolve_address(address)? },
-        (None, Some(command)) => TargetSpec::Spawn { command: split_command(command)? },
-        (None, None) => TargetSpec::Reference { program: own_executable()? },
-    };
+    let target = args.target.resolve(false)?;
     let client_program = match &args.via_client {
         None => None,
         Some(Some(program)) if program.is_file() => Some(program.clone()),
@@ -245,7 +158,7 @@ fn resolve(args: &RunArgs) -> Result<Settings, String> {
     }
     Ok(Settings {
         jobs: args.jobs.map_or(cores, usize::from),
-        start_limit: args.start_timeout,
+        start_limit: args.target.start_timeout,
         options: Options {
             time_scale: args.time_scale,
             seed: args.seed,
@@ -257,28 +170,6 @@ fn resolve(args: &RunArgs) -> Result<Settings, String> {
         used: args.used,
         target,
     })
-}
-
-fn resolve_address(address: &str) -> Result<SocketAddr, String> {
-    let bad = |why: String| {
-        format!("`{address}` is no address: {why}; write HOST:PORT, such as 127.0.0.2:59000")
-    };
-    let mut found = address.to_socket_addrs().map_err(|error| bad(error.to_string()))?;
-    found.next().ok_or_else(|| bad("nothing is known by that name".to_owned()))
-}
-
-fn split_command(command: &str) -> Result<Vec<String>, String> {
-    let words = shlex::split(command);
-    let words = words.ok_or_else(|| format!("`{command}` is no command: is a quote open?"))?;
-    if words.iter().any(|word| word.contains("{port}")) {
-        return Ok(words);
-    }
-    Err(format!("`{command}` does not say where the port goes: write {{port}} in its place"))
-}
-
-fn own_executable() -> Result<PathBuf, String> {
-    std::env::current_exe()
-        .map_err(|error| format!("failed to find this program's own file: {error}"))
 }
 
 fn client_beside() -> Result<PathBuf, String> {
@@ -302,11 +193,8 @@ fn rerun_command(args: &RunArgs) -> String {
             shlex::try_quote(value).map_or_else(|_| value.to_owned(), |value| value.into());
         words.push(format!("{name} {quoted}"));
     };
-    if let Some(address) = &args.connect {
-        option("--connect", address);
-    }
-    if let Some(command) = &args.spawn {
-        option("--spawn", command);
+    for (name, value) in args.target.as_written() {
+        option(name, value);
     }
     option("--seed", &args.seed.to_string());
     if args.time_scale != 1.0 {
