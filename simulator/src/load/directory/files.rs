@@ -38,6 +38,10 @@ fn write_through(path: &Path, text: &str) -> io::Result<()> {
 
 /// Reads a file of text.
 pub(super) fn read(path: &Path) -> Result<String> {
+    // A device or a pipe under this name may have no end.
+    if !fs::metadata(path).map_err(at(path))?.is_file() {
+        return Err(at(path)(io::Error::other("it is no ordinary file")));
+    }
     let bytes = fs::read(path).map_err(at(path))?;
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
