@@ -15,6 +15,7 @@ use crate::diagnostics::Source;
 use crate::exit::ExitStatus;
 use crate::load::figures::Measure;
 use crate::load::floor::{Figures, Pairs, Standards};
+use crate::load::gate::{Metric, Name, Stat};
 use crate::load::record::{Outcome, RunRecord};
 use crate::load::report::outputs::Outputs;
 use crate::load::run::{Settings, StopSignal};
@@ -289,14 +290,9 @@ impl Turns<'_> {
 }
 
 fn delivery_p99(record: &RunRecord) -> u64 {
-    let mut all = crate::load::figures::empty();
-    for (window, latencies) in record.head.windows.iter().zip(&record.latencies) {
-        let delivery = latencies.get(Measure::Delivery);
-        if let (true, Some(delivery)) = (record.head.phases[window.phase].measured, delivery) {
-            all.add(delivery).expect("the histogram grows up to the maximum");
-        }
-    }
-    all.value_at_quantile(0.99)
+    let stat = Stat::Percentile(99_000);
+    let name = Name::Times { measure: Measure::Delivery, all: false, stat };
+    Metric { phase: None, name }.histogram(record).value_at_quantile(0.99)
 }
 
 /// The one that counts where both apply.

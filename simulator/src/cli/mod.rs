@@ -19,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 use tokio::sync::watch;
 
 use crate::exit::{self, ExitStatus};
+use crate::load::report::visible;
 use crate::load::run::StopSignal;
 use crate::target::{TargetSpec, forwarder, reference};
 use crate::toml_reader::MAX_WAIT;
@@ -162,16 +163,10 @@ fn ended<E: Into<anyhow::Error>>(served: Result<(), E>) -> ExitStatus {
     }
 }
 
-/// Marks that turn the direction of text, and characters that take no place.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-}
-
 /// Says on standard error what is wrong.
 fn complain(message: &str, status: ExitStatus) -> ExitStatus {
     // A peer's words may be in it, which must not steer a terminal.
-    let is_plain = |c: char| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c));
-    let plain: String = message.chars().map(|c| if is_plain(c) { c } else { '\u{FFFD}' }).collect();
+    let plain = visible::lines(message);
     // Where even that is closed, the exit status has to do.
     let _ = writeln!(std::io::stderr(), "error: {plain}");
     status

@@ -20,8 +20,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{Evidence, Head, RunRecord, SCHEMA_VERSION, VerdictRecord};
-use super::verdict;
+use super::record::{Evidence, Head, RunRecord, SCHEMA_VERSION};
 
 pub use fresh::fresh;
 pub use runs::read_all;
@@ -165,15 +164,6 @@ pub fn read(dir: &Path) -> Result<RunRecord> {
     let evidence = read_evidence(&path)?;
     complete(&path, evidence.len(), entries.evidence)?;
     Ok(RunRecord { head, latencies, evidence })
-}
-
-/// Judges the run in a directory again, with the gates of its file and with more.
-///
-/// # Errors
-///
-/// As [`read`].
-pub fn rejudge(dir: &Path, gates: &[String]) -> Result<VerdictRecord> {
-    Ok(verdict::judge(&read(dir)?, gates))
 }
 
 fn read_head(dir: &Path) -> Result<(Head, Entries)> {

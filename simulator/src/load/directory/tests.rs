@@ -6,6 +6,7 @@ use super::*;
 use crate::load::figures::{MAX_MICROS, Measure};
 use crate::load::record::{FaultKind, Outcome, WindowRecord};
 use crate::load::sample;
+use crate::load::verdict;
 
 fn written(record: &RunRecord) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -63,9 +64,9 @@ fn a_run_can_be_written_again() {
 #[test]
 fn a_run_is_judged_again_from_its_directory_alone() {
     let dir = written(&sample::record());
-    assert_eq!(rejudge(dir.path(), &[]).unwrap().outcome, Outcome::Pass);
+    assert_eq!(verdict::judge(&read(dir.path()).unwrap(), &[]).outcome, Outcome::Pass);
     let gates = ["steady.delivery.p99 < 1ms".to_owned()];
-    assert_eq!(rejudge(dir.path(), &gates).unwrap().outcome, Outcome::Fail);
+    assert_eq!(verdict::judge(&read(dir.path()).unwrap(), &gates).outcome, Outcome::Fail);
 }
 
 #[test]

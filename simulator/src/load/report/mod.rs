@@ -16,6 +16,6 @@ mod facts;
 mod incidents;
 #[cfg(test)]
 mod sample;
-mod visible;
+pub(crate) mod visible;
 
 pub use facts::percentile;

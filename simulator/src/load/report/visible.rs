@@ -9,7 +9,7 @@ pub(super) fn line(text: &str) -> String {
 }
 
 /// Many lines: as [`line()`], but line ends and tabs stay.
-pub(super) fn lines(text: &str) -> String {
+pub(crate) fn lines(text: &str) -> String {
     spelled(&text.replace("\r\n", "\n"), |c| c == '\n' || c == '\t')
 }
 
