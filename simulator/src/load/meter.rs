@@ -1,6 +1,7 @@
 //! What processes use, and what machine this is, as the operating system tells it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
@@ -84,10 +85,25 @@ impl Meter {
     fn used_by(&self, pids: &[Pid]) -> (u64, u64) {
         let known = pids.iter().filter_map(|pid| self.system.process(*pid));
         known.fold((0, 0), |(cpu_us, rss_bytes), process| {
-            let cpu_ms = process.accumulated_cpu_time();
-            (cpu_us + cpu_ms * 1000, rss_bytes + process.memory())
+            let cpu = precise_cpu(process.pid())
+                .unwrap_or_else(|| Duration::from_millis(process.accumulated_cpu_time()));
+            let micros = u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX);
+            (cpu_us + micros, rss_bytes + process.memory())
         })
     }
+}
+
+/// The processor time that a process has used, its ended threads included, where the system has a
+/// clock for it; what it shows to everybody comes in steps of ten milliseconds.
+#[cfg(target_os = "linux")]
+fn precise_cpu(pid: Pid) -> Option<Duration> {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid.as_u32()).ok()?);
+    Some(nix::time::ClockId::pid_cpu_clock_id(pid).ok()?.now().ok()?.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn precise_cpu(_: Pid) -> Option<Duration> {
+    None
 }
 
 /// The machine that this is.
@@ -104,5 +120,24 @@ pub(crate) fn machine() -> Machine {
         cores: u32::try_from(cores).unwrap_or(u32::MAX),
         memory_bytes: system.total_memory(),
         os: format!("{} {kernel}", name.unwrap_or_else(|| std::env::consts::OS.to_owned())),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// In steps of ten milliseconds, most of these would be none.
+    #[test]
+    fn a_millisecond_of_processor_time_is_seen() {
+        let used = || precise_cpu(Pid::from_u32(std::process::id())).unwrap();
+        let mut meter = Meter::new(None);
+        meter.read();
+        for _ in 0..5 {
+            let start = used();
+            while used() - start < Duration::from_millis(1) {}
+            let cost = meter.read().generator;
+            assert!(cost.cpu_us >= 1000, "{} us", cost.cpu_us);
+        }
     }
 }
