@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use chatroom_server::{BindError, Settings, bind, run};
@@ -25,6 +26,9 @@ pub(crate) mod exit {
     /// A second Ctrl-C cut the stop short, as a shell would say it.
     pub(crate) const INTERRUPTED: u8 = 130;
 }
+
+/// More threads than any machine has cores for; each takes three descriptors, too.
+const MAX_WORKERS: i64 = 1024;
 
 const EXIT_STATUSES: &str = "\
 The first line on standard output is `listening on ADDRESS`; the log goes to standard error.
@@ -54,6 +58,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = Settings::default().backlog_bound)]
     backlog_bound: usize,
 
+    /// Threads that serve the rooms [default: one for each core]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=MAX_WORKERS))]
+    workers: Option<u16>,
+
     /// What to log, such as `warn` or `chatroom_server=debug` [default: $RUST_LOG, or else info]
     #[arg(long, value_name = "FILTER", value_parser = parse_filter)]
     log: Option<String>,
@@ -74,9 +82,9 @@ pub(crate) enum Failure {
         #[from]
         error: BindError,
     },
-    /// The runtime or the signal handlers cannot be set up.
-    #[error("cannot start, {0}")]
-    Start(#[from] io::Error),
+    /// The system does not grant what a server needs, or takes it back.
+    #[error("cannot serve, {0}")]
+    System(#[from] io::Error),
 }
 
 impl Failure {
@@ -86,7 +94,7 @@ impl Failure {
             Failure::Bind { error: BindError::NotAssigned { .. } | BindError::Denied { .. } } => {
                 exit::ADDRESS_NOT_AVAILABLE
             }
-            Failure::Bind { error: BindError::Other { .. } } | Failure::Start(_) => exit::INTERNAL,
+            Failure::Bind { error: BindError::Other { .. } } | Failure::System(_) => exit::INTERNAL,
         }
     }
 }
@@ -165,17 +173,22 @@ pub(crate) fn raise_descriptor_limit() {
 
 /// Serves until a signal says stop.
 pub(crate) fn serve(args: &Args) -> Result<(), Failure> {
+    let default = Settings::default();
     let settings = Settings {
         handshake_timeout: args.handshake_timeout,
         backlog_bound: args.backlog_bound,
-        ..Settings::default()
+        workers: args
+            .workers
+            .and_then(|count| NonZeroUsize::new(count.into()))
+            .unwrap_or(default.workers),
+        ..default
     };
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = bind(args.listen)?;
         // Before the address is told, so that whoever waits for it may stop the server at once.
         let signals = Signals::catch()?;
         tell_address(listener.local_addr()?);
-        run(listener, settings, signals.stop()).await;
+        run(listener, settings, signals.stop()).await?;
         Ok(())
     })
 }

@@ -1,7 +1,6 @@
-//! A client's socket, from its acceptance to its close.
+//! A client's connection: that it is there, and its socket while a task of the runtime has it.
 
-use std::cell::RefCell;
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,24 +16,46 @@ use crate::server::Server;
 /// whose machine vanished does not stay a member for ever.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// Bytes in a thread's scratch buffer: some dozens of chat messages, and few enough that what one
-/// read becomes, each message with a long name in front, stays below a few hundred kilobytes.
-const SCRATCH_BYTES: usize = 4096;
-
 /// The most bytes read and thrown away while a connection closes. A client that has sent more
 /// than this without looking for an answer may as well be reset.
 const MAX_DISCARDED_BYTES: usize = 1024 * 1024;
 
-thread_local! {
-    /// One read buffer for all connections that are read on this thread: an idle client has none.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
-}
+/// Bytes read at once: all four answers at their usual length, or a little of what nobody needs.
+/// On the stack, so that a client that is silent in its handshake has no buffer.
+const READ_BYTES: usize = 1024;
 
-/// A client's socket. Its reader and its room share it, and the last of them closes it.
-pub(crate) struct Connection {
-    stream: TcpStream,
+/// That a client is connected, and whose it is: counted and logged from its making to its drop.
+pub(crate) struct Presence {
     peer: SocketAddr,
     server: Arc<Server>,
+}
+
+impl Presence {
+    pub(crate) fn new(peer: SocketAddr, server: Arc<Server>) -> Self {
+        let active = server.connection_opened();
+        info!("connection is established with {peer}");
+        info!("active connections: {active}");
+        Presence { peer, server }
+    }
+
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let active = self.server.connection_closed();
+        info!("connection is closed with {}", self.peer());
+        info!("active connections: {active}");
+    }
+}
+
+/// A client's socket while a task has it: before the client is admitted, and when the server stops.
+pub(crate) struct Connection {
+    // Before the presence, so that it is closed before it is said to be.
+    stream: TcpStream,
+    presence: Presence,
 }
 
 impl Connection {
@@ -42,56 +63,59 @@ impl Connection {
         if let Err(error) = prepare(&stream) {
             debug!("socket options are not set for {peer}: {error}");
         }
-        let active = server.connection_opened();
-        info!("connection is established with {peer}");
-        info!("active connections: {active}");
-        Connection { stream, peer, server }
+        Connection { stream, presence: Presence::new(peer, server) }
     }
 
     pub(crate) fn peer(&self) -> SocketAddr {
-        self.peer
+        self.presence.peer
     }
 
     pub(crate) fn server(&self) -> &Arc<Server> {
-        &self.server
+        &self.presence.server
+    }
+
+    /// The socket for a worker, which waits for it in another way.
+    ///
+    /// # Errors
+    ///
+    /// When this runtime cannot let go of it.
+    pub(crate) fn into_parts(self) -> io::Result<(mio::net::TcpStream, Presence)> {
+        Ok((mio::net::TcpStream::from_std(self.stream.into_std()?), self.presence))
+    }
+
+    /// A socket that a worker has, or was to have.
+    ///
+    /// # Errors
+    ///
+    /// When this runtime cannot wait for it; it is closed then.
+    pub(crate) fn from_parts(
+        stream: impl Into<std::net::TcpStream>,
+        presence: Presence,
+    ) -> io::Result<Self> {
+        Ok(Connection { stream: TcpStream::from_std(stream.into())?, presence })
     }
 
     /// Waits until there may be something to read, or nothing ever again.
     pub(crate) async fn readable(&self) -> io::Result<()> {
+        // Readiness costs no budget; without this, a client that never stops sending would keep
+        // its thread from everybody else, and from its own deadline.
+        tokio::task::consume_budget().await;
         self.stream.readable().await
-    }
-
-    /// Waits until the socket may take bytes again.
-    pub(crate) async fn writable(&self) -> io::Result<()> {
-        self.stream.writable().await
     }
 
     /// Reads what is there, without waiting, and hands it to `take`. No bytes mean the end of the
     /// stream; `None` that there is nothing yet.
     pub(crate) fn read_now<T>(&self, take: impl FnOnce(&[u8]) -> T) -> io::Result<Option<T>> {
-        SCRATCH.with_borrow_mut(|scratch| match self.stream.try_read(scratch) {
-            Ok(bytes) => Ok(Some(take(&scratch[..bytes]))),
+        let mut buffer = [0; READ_BYTES];
+        match self.stream.try_read(&mut buffer) {
+            Ok(bytes) => Ok(Some(take(&buffer[..bytes]))),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
-        })
-    }
-
-    /// Reads into `buffer`; 0 bytes mean the end of the stream.
-    pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            // Readiness costs no budget; without this, a client that never stops sending would keep
-            // its worker from everybody else, and from its own deadline.
-            tokio::task::consume_budget().await;
-            self.stream.readable().await?;
-            match self.stream.try_read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
         }
     }
 
     /// Writes until the socket is full, without waiting, and returns how many bytes it took.
-    pub(crate) fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut written = 0;
         while written < bytes.len() {
             match self.stream.try_write(&bytes[written..]) {
@@ -101,15 +125,6 @@ impl Connection {
             }
         }
         Ok(written)
-    }
-
-    /// Writes once, without waiting, and returns how many bytes the socket took; `None` when full.
-    pub(crate) fn write_slices_now(&self, slices: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
-        match self.stream.try_write_vectored(slices) {
-            Ok(taken) => Ok(Some(taken)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Writes all of `bytes`.
@@ -130,10 +145,10 @@ impl Connection {
             self.finish_writing();
             self.discard().await
         };
-        match timeout(self.server.settings.linger, parting).await {
+        match timeout(self.server().settings.linger, parting).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => debug!("{} went before its last line: {error}", self.peer),
-            Err(_) => debug!("{} does not close; closing", self.peer),
+            Ok(Err(error)) => debug!("{} went before its last line: {error}", self.peer()),
+            Err(_) => debug!("{} does not close; closing", self.peer()),
         }
     }
 
@@ -143,12 +158,15 @@ impl Connection {
         let _ = SockRef::from(&self.stream).shutdown(Shutdown::Write);
     }
 
+    pub(crate) fn reset_on_close(&self) {
+        reset_on_close(&self.stream);
+    }
+
     /// Reads and forgets until the client closes, or until it has sent more than is reasonable.
     pub(crate) async fn discard(&self) -> io::Result<()> {
         let mut discarded = 0;
         while discarded <= MAX_DISCARDED_BYTES {
-            tokio::task::consume_budget().await;
-            self.stream.readable().await?;
+            self.readable().await?;
             match self.read_now(<[u8]>::len)? {
                 Some(0) => return Ok(()),
                 Some(bytes) => discarded += bytes,
@@ -157,21 +175,13 @@ impl Connection {
         }
         Ok(())
     }
-
-    /// Makes the close a reset, which frees what the system still holds for a client that does
-    /// not read. Otherwise the client could keep it there for as long as it likes.
-    pub(crate) fn reset_on_close(&self) {
-        // Where it fails, the close is an ordinary one.
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-    }
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        let active = self.server.connection_closed();
-        info!("connection is closed with {}", self.peer);
-        info!("active connections: {active}");
-    }
+/// Makes the close a reset, which frees what the system still holds for a client that does not
+/// read. Otherwise the client could keep it there for as long as it likes.
+pub(crate) fn reset_on_close<'s>(stream: impl Into<SockRef<'s>>) {
+    // Where it fails, the close is an ordinary one.
+    let _ = stream.into().set_linger(Some(Duration::ZERO));
 }
 
 fn prepare(stream: &TcpStream) -> io::Result<()> {

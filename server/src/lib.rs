@@ -9,38 +9,45 @@
 //! let listener = bind("127.0.0.1:0".parse()?)?;
 //! println!("listening on {}", listener.local_addr()?);
 //! let stop = async { tokio::signal::ctrl_c().await.unwrap_or(()) };
-//! run(listener, Settings::default(), stop).await;
+//! run(listener, Settings::default(), stop).await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! A connection's bytes go one way: its session asks the four questions; the directory says which
-//! room its answers open; the room is the only one that orders and sends what its members see.
+//! room its answers open; from then on its socket belongs to that room, on the one worker that has the
+//! room. Sessions are tasks of the runtime, because they wait for slow people and deadlines; workers
+//! are threads with polls of their own, because nothing may stand between a message and its copies.
 //!
 //! ```text
 //!   listener --> session --> directory        (who may enter where, under which name)
 //!                   |
-//!                   v  Join
-//!   reader ------> room --> every member's socket
-//!           Heard, Leave
+//!                   v  arrivals
+//!                worker --> room --> every member's socket
 //! ```
 
+mod arrivals;
 mod connection;
 mod directory;
+mod farewell;
 mod listener;
-mod reader;
+mod places;
 mod room;
 mod server;
 mod session;
 mod settings;
 mod wire;
+mod worker;
+mod workers;
 
+use std::io;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tracing::info;
 
 use crate::server::Server;
+use crate::workers::Workers;
 
 pub use listener::{BindError, bind};
 pub use settings::Settings;
@@ -59,6 +66,11 @@ pub struct Summary {
 ///
 /// Stopping takes at most [`Settings::drain_timeout`] and [`Settings::linger`] together.
 ///
+/// # Errors
+///
+/// When the system grants no thread or no way to wait for sockets, at the start; and when it takes one
+/// back, after the stop that follows from that.
+///
 /// # Cancel safety
 ///
 /// Dropping the future begins the same stop, but nobody waits for its end.
@@ -66,9 +78,11 @@ pub async fn run(
     listener: TcpListener,
     settings: Settings,
     shutdown: impl Future<Output = ()>,
-) -> Summary {
-    let server = Arc::new(Server::new(settings));
+) -> io::Result<Summary> {
+    let (workers, polls) = Workers::new(settings.workers)?;
+    let server = Arc::new(Server::new(settings, workers));
     let stop = server.stop.clone().drop_guard();
+    Workers::start(&server, polls)?;
     match listener.local_addr() {
         Ok(address) => info!("Server is listening on {address}"),
         Err(error) => info!("Server is listening, its address is unknown: {error}"),
@@ -76,6 +90,7 @@ pub async fn run(
     tokio::select! {
         never = listener::accept_all(&listener, &server) => match never {},
         () = shutdown => {}
+        () = server.stop.cancelled() => {}
     }
     drop(listener);
     info!("Server is stopping");
@@ -84,5 +99,5 @@ pub async fn run(
     server.tasks.wait().await;
     let summary = server.summary();
     info!("Server has stopped: {} connections, {} groups", summary.connections, summary.groups);
-    summary
+    server.failure().map_or(Ok(summary), Err)
 }

@@ -98,7 +98,7 @@ pub(crate) async fn accept_all(listener: &TcpListener, server: &Arc<Server>) -> 
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let connection = Connection::new(stream, peer, Arc::clone(server));
-                server.tasks.spawn(session::serve(Arc::new(connection)));
+                server.tasks.spawn(session::serve(connection));
             }
             Err(error) if concerns_one_client(&error) => debug!("a client did not stay: {error}"),
             Err(error) => {

@@ -1,59 +1,49 @@
 //! A group's room: the one place that orders what its members see.
 //!
-//! A room is a task that owns its members. Whoever wants something of it puts a [`Command`] into its
-//! mailbox, which is bounded, so that members who talk too fast wait. It takes the commands in
-//! batches, appends each line for the group once to one buffer, and then writes to every member's
-//! socket the part of the buffer that is news to it. It never waits for a socket: what does not fit
-//! becomes that member's backlog (see [`member`]).
+//! A room belongs to one worker's thread, and its members' sockets belong to the room. What is said
+//! is appended once to one buffer, the batch; once there is nothing more to be heard at the moment,
+//! every member's socket is handed the part of the batch that is news to it. Nothing here waits for
+//! a socket: what does not fit becomes that member's [`backlog`].
 
+mod backlog;
+mod lanes;
 mod member;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use chatroom_protocol::framing::Decoder;
-use chatroom_protocol::message::Speaker;
-use chatroom_protocol::{GroupId, Notice};
-use tokio::sync::mpsc;
+use chatroom_protocol::message::{self, Speaker};
+use chatroom_protocol::{GroupId, Notice, Reason};
+use mio::Registry;
+use mio::net::TcpStream;
 use tracing::{debug, info, warn};
 
-use self::member::{Loss, Member, Post};
-use crate::connection::Connection;
-use crate::reader::Reader;
+use self::member::{Loss, Member};
+use crate::connection::Presence;
+use crate::farewell::Farewell;
+use crate::places::Places;
 use crate::server::Server;
 use crate::wire;
 
-/// How many commands wait in a mailbox before those who send them do.
-///
-/// Enough that a crowd that joins at once is announced in a few large pieces; each command is at
-/// most one read's worth of messages.
-const MAILBOX_COMMANDS: usize = 256;
+/// A batch that has this many bytes is sent before more is added. The larger it is, the less a copy
+/// costs under a flood.
+const BATCH_BYTES: usize = 256 * 1024;
 
-/// A batch that has this many bytes is sent before more is added, so that nobody waits long for
-/// the first line of it.
-const BATCH_BYTES: usize = 64 * 1024;
+/// A batch is at most this part of what may wait for a member, so that several of them cut nobody
+/// off who reads.
+const BATCHES_PER_BACKLOG: usize = 4;
 
-/// The room in its batch buffer that a room keeps while nobody talks.
+/// The room in its batch buffer that a room keeps after little was said.
 const IDLE_BATCH_BYTES: usize = 4 * 1024;
-
-/// Where a room takes commands.
-pub(crate) type Mailbox = mpsc::Sender<Command>;
-
-/// What a room is asked to do.
-pub(crate) enum Command {
-    /// Make this client a member.
-    Join(Box<Newcomer>),
-    /// Pass on what a member said.
-    Heard(MemberId, Vec<Utterance>),
-    /// Forget a member: its stream has ended.
-    Leave(MemberId),
-    /// Go on with a member's backlog: its socket may take more.
-    Resume(MemberId),
-}
 
 /// An admitted client.
 pub(crate) struct Newcomer {
-    pub(crate) connection: Arc<Connection>,
+    pub(crate) stream: TcpStream,
+    pub(crate) presence: Presence,
     pub(crate) speaker: Speaker,
     pub(crate) decoder: Decoder,
     /// What it sent together with the last answer of its handshake.
@@ -62,113 +52,45 @@ pub(crate) struct Newcomer {
     pub(crate) is_creator: bool,
 }
 
-/// One or more encoded lines that follow from what a member said.
-pub(crate) enum Utterance {
-    ToGroup(Vec<u8>),
-    ToSpeaker(Vec<u8>),
-}
-
-impl Utterance {
-    /// Where to append a line for the group.
-    pub(crate) fn to_group(utterances: &mut Vec<Utterance>) -> &mut Vec<u8> {
-        if !matches!(utterances.last(), Some(Utterance::ToGroup(_))) {
-            utterances.push(Utterance::ToGroup(Vec::new()));
-        }
-        Utterance::last_lines(utterances)
-    }
-
-    /// Where to append a line for the one who spoke.
-    pub(crate) fn to_speaker(utterances: &mut Vec<Utterance>) -> &mut Vec<u8> {
-        if !matches!(utterances.last(), Some(Utterance::ToSpeaker(_))) {
-            utterances.push(Utterance::ToSpeaker(Vec::new()));
-        }
-        Utterance::last_lines(utterances)
-    }
-
-    fn last_lines(utterances: &mut [Utterance]) -> &mut Vec<u8> {
-        match utterances.last_mut().expect("both callers have just made sure of one") {
-            Utterance::ToGroup(lines) | Utterance::ToSpeaker(lines) => lines,
-        }
-    }
-}
-
-/// A member, within its room. In the order of joining, never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct MemberId(u64);
-
-/// Opens the room of a new group.
-pub(crate) fn open(group: GroupId, server: &Arc<Server>) -> Mailbox {
-    let (mailbox, commands) = mpsc::channel(MAILBOX_COMMANDS);
-    let room = Room {
-        group,
-        members: BTreeMap::new(),
-        next_member: MemberId(0),
-        batch: Vec::new(),
-        post: Post { server: Arc::clone(server), mailbox: mailbox.clone() },
-    };
-    server.tasks.spawn(room.run(commands));
-    mailbox
-}
-
-struct Room {
+/// The members of a group, and what is to be sent to them.
+pub(crate) struct Room {
     group: GroupId,
-    members: BTreeMap<MemberId, Member>,
-    next_member: MemberId,
+    members: Vec<Member>,
     /// Lines for the group that were not sent yet. Every member knows how far it has heard them.
     batch: Vec<u8>,
-    post: Post,
+    server: Arc<Server>,
 }
 
 impl Room {
-    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        let stop = self.post.server.stop.clone();
-        let mut taken = Vec::new();
-        loop {
-            tokio::select! {
-                _ = commands.recv_many(&mut taken, MAILBOX_COMMANDS) => {}
-                () = stop.cancelled() => break,
-            }
-            self.handle_all(&mut taken).await;
-            if commands.is_empty() {
-                taken.shrink_to(0);
-                self.batch.shrink_to(IDLE_BATCH_BYTES);
-            }
-        }
-        // What was said before the end is still passed on.
-        commands.close();
-        while commands.recv_many(&mut taken, MAILBOX_COMMANDS).await > 0 {
-            self.handle_all(&mut taken).await;
-        }
-        self.close();
+    pub(crate) fn new(group: GroupId, server: Arc<Server>) -> Self {
+        Room { group, members: Vec::new(), batch: Vec::new(), server }
     }
 
-    async fn handle_all(&mut self, commands: &mut Vec<Command>) {
-        for command in commands.drain(..) {
-            self.handle(command);
-            if self.batch.len() >= BATCH_BYTES {
-                self.flush();
-                tokio::task::yield_now().await;
-            }
-        }
-        self.flush();
-        // One busy room must not keep a thread from everybody else.
-        tokio::task::yield_now().await;
+    /// How many members there are.
+    pub(crate) fn size(&self) -> usize {
+        self.members.len()
     }
 
-    fn handle(&mut self, command: Command) {
-        match command {
-            Command::Join(newcomer) => self.admit(*newcomer),
-            Command::Heard(id, utterances) => self.pass_on(id, utterances),
-            Command::Leave(id) => self.part_with(id),
-            Command::Resume(id) => self.resume(id),
-        }
+    /// Whether something waits to be sent.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.batch.is_empty()
     }
 
-    /// Makes `newcomer` a member. It hears of itself and is welcomed before anything else (GRP-3).
-    fn admit(&mut self, newcomer: Newcomer) {
-        let id = self.next_member;
-        self.next_member = MemberId(id.0 + 1);
-        let Newcomer { connection, speaker, decoder, early, is_creator } = newcomer;
+    /// Whether so much waits that it is to be sent before more is added.
+    pub(crate) fn is_full(&self) -> bool {
+        self.batch.len() >= self.batch_limit()
+    }
+
+    fn batch_limit(&self) -> usize {
+        let share = self.server.settings.backlog_bound / BATCHES_PER_BACKLOG;
+        // Something has to fit, or nothing is ever sent.
+        share.clamp(1, BATCH_BYTES)
+    }
+
+    /// Makes `newcomer` the last member. It hears of itself and is welcomed before anything else
+    /// (GRP-3).
+    pub(crate) fn admit(&mut self, newcomer: Newcomer, token: usize, places: &mut Places) {
+        let Newcomer { stream, presence, speaker, decoder, early: _, is_creator } = newcomer;
         let name = speaker.name().clone();
         info!("{name} has connected to the chat room of group {}", self.group);
 
@@ -180,62 +102,93 @@ impl Room {
         self.push_line(Notice::Arrived(name.as_str()), &mut welcome);
         self.push_line(Notice::Welcome, &mut welcome);
 
-        let mut reader = Reader {
-            connection: Arc::clone(&connection),
-            room: self.post.mailbox.clone(),
-            member: id,
-            speaker,
-            decoder,
-            early,
-        };
-        let reader = self.post.spawn(async move { reader.run().await });
-        self.members.insert(id, Member::new(id, name, connection, reader, self.batch.len()));
-        self.tell(id, &welcome);
+        let heard = self.batch.len();
+        self.members.push(Member::new(token, stream, speaker, decoder, heard, presence));
+        self.tell(self.members.len() - 1, &welcome, places);
     }
 
-    fn pass_on(&mut self, id: MemberId, utterances: Vec<Utterance>) {
-        // Who was cut off a moment ago has left for everybody, and says nothing after that.
-        if !self.members.contains_key(&id) {
-            return;
-        }
-        for utterance in utterances {
-            match utterance {
-                Utterance::ToGroup(lines) => self.batch.extend_from_slice(&lines),
-                Utterance::ToSpeaker(lines) => self.tell(id, &lines),
+    /// Reads what a member has sent.
+    pub(crate) fn read(&mut self, index: usize, buffer: &mut [u8]) -> io::Result<usize> {
+        self.members[index].read(buffer)
+    }
+
+    /// Takes what a member said, until `input` is used up, the batch is full, or the member is lost.
+    /// Returns whether some of it was refused. `line` is room for one line.
+    pub(crate) fn hear(
+        &mut self,
+        index: usize,
+        input: &mut &[u8],
+        line: &mut Vec<u8>,
+        places: &mut Places,
+    ) -> bool {
+        let dialect = self.server.settings.dialect;
+        let (mut refusals, mut is_refused) = (Vec::new(), false);
+        while !self.is_full() {
+            let Member { speaker, decoder, .. } = &mut self.members[index];
+            let Some(frame) = decoder.decode(input) else { break };
+            match message::parse(frame) {
+                Ok(said) => {
+                    line.clear();
+                    message::compose(speaker.name().as_str(), speaker.text(said), line);
+                    // What was refused before is told before.
+                    if !refusals.is_empty()
+                        && !self.tell(index, &std::mem::take(&mut refusals), places)
+                    {
+                        return true;
+                    }
+                    dialect.encode(line, &mut self.batch);
+                }
+                Err(error) => {
+                    is_refused = true;
+                    let notice = Notice::MessageRefused(Reason::Known(error));
+                    wire::push_line(dialect, notice, &mut refusals);
+                }
             }
         }
+        if !refusals.is_empty() {
+            self.tell(index, &refusals, places);
+        }
+        is_refused
     }
 
-    /// Says something to one member alone, after all that was said before.
-    fn tell(&mut self, id: MemberId, lines: &[u8]) {
-        let Some(member) = self.members.get_mut(&id) else { return };
-        let told =
-            member.catch_up(&self.batch, &self.post).and_then(|()| member.send(lines, &self.post));
-        if let Err(loss) = told {
-            self.lose(id, loss);
-        }
+    /// Says something to one member alone, after all that was said before, and returns whether it is
+    /// still a member.
+    fn tell(&mut self, index: usize, lines: &[u8], places: &mut Places) -> bool {
+        let bound = self.server.settings.backlog_bound;
+        let member = &mut self.members[index];
+        let told = member.catch_up(&self.batch, bound).and_then(|()| member.send(lines, bound));
+        told.map_err(|loss| self.lose(index, loss, places)).is_ok()
     }
 
     /// Forgets a member whose stream has ended.
-    fn part_with(&mut self, id: MemberId) {
-        let Some(mut member) = self.members.remove(&id) else { return };
+    pub(crate) fn part_with(&mut self, index: usize, places: &mut Places) {
         // It may have closed its sending side only: what its socket takes at once, it still gets.
-        let _ = member.catch_up(&self.batch, &self.post);
+        let _ = self.members[index].catch_up(&self.batch, self.server.settings.backlog_bound);
+        let member = self.remove(index, places);
+        if member.is_behind() {
+            // It does not read, and the system would hold megabytes for it as long as it likes.
+            member.reset_on_close();
+        }
         info!("{} has left the chat room of group {}", member.name(), self.group);
         self.bury(member);
     }
 
+    /// Removes a member whose connection is broken.
+    pub(crate) fn break_with(&mut self, index: usize, error: io::Error, places: &mut Places) {
+        self.lose(index, Loss::Broken(error), places);
+    }
+
     /// Removes a member that cannot be written to.
-    fn lose(&mut self, id: MemberId, loss: Loss) {
-        let Some(member) = self.members.remove(&id) else { return };
+    fn lose(&mut self, index: usize, loss: Loss, places: &mut Places) {
+        let member = self.remove(index, places);
         let (name, group) = (member.name(), self.group);
         match loss {
             Loss::Broken(error) => {
-                debug!("{name} cannot be written to: {error}");
+                debug!("{name} cannot be reached: {error}");
                 info!("{name} has left the chat room of group {group}");
             }
             Loss::Overflow { bytes } => {
-                let bound = self.post.server.settings.backlog_bound;
+                let bound = self.server.settings.backlog_bound;
                 warn!(
                     "{name} is cut off from the chat room of group {group}: it does not read, \
                      {bytes} bytes wait for it and the bound is {bound}"
@@ -246,56 +199,70 @@ impl Room {
         self.bury(member);
     }
 
+    /// The last member takes the place of the one that goes.
+    fn remove(&mut self, index: usize, places: &mut Places) -> Member {
+        let member = self.members.swap_remove(index);
+        places.remove(member.token());
+        if let Some(moved) = self.members.get(index) {
+            places.set_index(moved.token(), index);
+        }
+        member
+    }
+
     /// Tells the others, and gives the name back once they are to know.
     fn bury(&mut self, member: Member) {
         self.announce(Notice::Left(member.name().as_str()));
-        self.post.server.directory().release(member.name());
+        self.server.directory().release(member.name());
     }
 
-    fn resume(&mut self, id: MemberId) {
-        let Some(member) = self.members.get_mut(&id) else { return };
-        if let Err(loss) = member.resume(&self.post) {
-            self.lose(id, loss);
+    /// Goes on with a member's backlog: its socket may take more.
+    pub(crate) fn resume(&mut self, index: usize, places: &mut Places) {
+        if let Err(error) = self.members[index].resume() {
+            self.lose(index, error.into(), places);
         }
     }
 
     /// Says something to the whole group.
     fn announce(&mut self, notice: Notice<'_>) {
-        wire::push_line(self.post.server.settings.dialect, notice, &mut self.batch);
+        wire::push_line(self.server.settings.dialect, notice, &mut self.batch);
     }
 
     fn push_line(&self, notice: Notice<'_>, out: &mut Vec<u8>) {
-        wire::push_line(self.post.server.settings.dialect, notice, out);
+        wire::push_line(self.server.settings.dialect, notice, out);
     }
 
     /// Sends the batch, and then what follows from members that were lost over it.
-    fn flush(&mut self) {
-        while !self.batch.is_empty() {
-            for (id, loss) in self.send_batch() {
-                self.lose(id, loss);
+    pub(crate) fn flush(&mut self, places: &mut Places) {
+        while self.has_news() {
+            for (token, loss) in self.send_batch() {
+                if let Some(place) = places.get(token) {
+                    self.lose(place.index, loss, places);
+                }
             }
         }
     }
 
-    /// Writes to every member what it has not heard of the batch, and starts the next one.
-    fn send_batch(&mut self) -> Vec<(MemberId, Loss)> {
-        let mut lost = Vec::new();
-        let mut shared = None;
-        for (id, member) in &mut self.members {
-            if let Err(loss) = member.finish_batch(&self.batch, &mut shared, &self.post) {
-                lost.push((*id, loss));
-            }
-        }
+    /// Gives back what a flood took, once it is over.
+    pub(crate) fn give_back_memory(&mut self) {
+        self.batch.shrink_to(IDLE_BATCH_BYTES);
+    }
+
+    /// Hands every member what it has not heard of the batch, and starts the next one.
+    fn send_batch(&mut self) -> Vec<(usize, Loss)> {
+        let settings = &self.server.settings;
+        let (batch, shared) = (self.batch.as_slice(), OnceLock::<Bytes>::new());
+        let lost = lanes::for_each(&mut self.members, self.server.lanes, |member| {
+            let sent = member.finish_batch(batch, &shared, settings.backlog_bound);
+            sent.err().map(|loss| (member.token(), loss))
+        });
         self.batch.clear();
         lost
     }
 
-    /// Tells everybody that the server stops, and sees them off, all at the same time.
-    fn close(mut self) {
+    /// Tells everybody that the server stops, and lets go of who is still there.
+    pub(crate) fn close(mut self, places: &mut Places, registry: &Registry) -> Vec<Farewell> {
         self.announce(Notice::Stopping);
-        self.flush();
-        for member in std::mem::take(&mut self.members).into_values() {
-            self.post.server.tasks.spawn(member.see_off());
-        }
+        self.flush(places);
+        self.members.into_iter().map(|member| member.into_farewell(registry)).collect()
     }
 }

@@ -1,13 +1,17 @@
 //! What all connections of one server share.
 
+use std::io;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::error;
 
+use crate::arrivals::Door;
 use crate::directory::Directory;
-use crate::room::Mailbox;
+use crate::workers::Workers;
 use crate::{Settings, Summary};
 
 pub(crate) struct Server {
@@ -16,19 +20,26 @@ pub(crate) struct Server {
     pub(crate) tasks: TaskTracker,
     /// Cancelled once the server stops.
     pub(crate) stop: CancellationToken,
+    pub(crate) workers: Workers,
+    /// How many threads at a time flush a big room.
+    pub(crate) lanes: NonZeroUsize,
     /// A std mutex: it is held for one lookup at a time and never across an await.
-    directory: Mutex<Directory<Mailbox>>,
+    directory: Mutex<Directory<Door>>,
+    failure: Mutex<Option<io::Error>>,
     accepted: AtomicU64,
     active: AtomicUsize,
 }
 
 impl Server {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings, workers: Workers) -> Self {
         Server {
+            workers,
+            lanes: settings.workers.min(cores()),
             directory: Mutex::new(Directory::new(settings.max_groups)),
             settings,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            failure: Mutex::new(None),
             accepted: AtomicU64::new(0),
             active: AtomicUsize::new(0),
         }
@@ -36,7 +47,7 @@ impl Server {
 
     /// Groups, passwords and names. Every change to them is complete before anything could panic,
     /// so a poisoned lock is still good.
-    pub(crate) fn directory(&self) -> MutexGuard<'_, Directory<Mailbox>> {
+    pub(crate) fn directory(&self) -> MutexGuard<'_, Directory<Door>> {
         self.directory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -51,10 +62,27 @@ impl Server {
         self.active.fetch_sub(1, Ordering::Relaxed) - 1
     }
 
+    /// Stops, because without `error` it cannot go on.
+    pub(crate) fn fail(&self, error: io::Error) {
+        error!("the server cannot go on: {error}");
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.stop.cancel();
+    }
+
+    /// Why it could not go on, if that is so.
+    pub(crate) fn failure(&self) -> Option<io::Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     pub(crate) fn summary(&self) -> Summary {
         Summary {
             connections: self.accepted.load(Ordering::Relaxed),
             groups: self.directory().groups(),
         }
     }
+}
+
+/// More threads than these do not make a flush faster.
+fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

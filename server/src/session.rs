@@ -4,21 +4,19 @@ use std::io;
 use std::sync::Arc;
 
 use chatroom_protocol::error::AnswerError;
-use chatroom_protocol::framing::Decoder;
+use chatroom_protocol::framing::{Decoder, Dialect};
 use chatroom_protocol::handshake::{Request, ServerHandshake, ServerStep};
 use chatroom_protocol::limits::MAX_MESSAGE_BYTES;
 use chatroom_protocol::message::Speaker;
-use chatroom_protocol::{Notice, Prompt, Reason};
+use chatroom_protocol::{Notice, Reason};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
+use crate::arrivals::Door;
 use crate::connection::Connection;
 use crate::directory::Admission;
-use crate::room::{self, Command, Mailbox, Newcomer};
+use crate::room::Newcomer;
 use crate::wire;
-
-/// Bytes read at once during a handshake: all four answers at their usual length.
-const ANSWER_BYTES: usize = 512;
 
 /// A handshake that ended with four good answers.
 struct Answered {
@@ -43,7 +41,7 @@ impl From<io::Error> for Failure {
 }
 
 /// Serves a client until it is in a room or gone.
-pub(crate) async fn serve(connection: Arc<Connection>) {
+pub(crate) async fn serve(connection: Connection) {
     let server = connection.server();
     let answered = tokio::select! {
         result = timeout(server.settings.handshake_timeout, shake_hands(&connection)) => {
@@ -58,30 +56,56 @@ pub(crate) async fn serve(connection: Arc<Connection>) {
 }
 
 async fn shake_hands(connection: &Connection) -> Result<Answered, Failure> {
-    let mut decoder = connection.server().settings.dialect.decoder(MAX_MESSAGE_BYTES);
-    let mut buffer = [0; ANSWER_BYTES];
-    let mut state = ServerHandshake::default();
-    ask(connection, state.prompt()).await?;
+    let mut asking = Asking::new(connection.server().settings.dialect);
     loop {
-        let bytes = connection.read(&mut buffer).await?;
-        if bytes == 0 {
-            return Err(Failure::Gone(io::ErrorKind::UnexpectedEof.into()));
-        }
-        let mut input = &buffer[..bytes];
-        while let Some(answer) = decoder.decode(&mut input) {
-            state = match state.handle(answer).map_err(Failure::BadAnswer)? {
-                ServerStep::Ask(next) => next,
-                ServerStep::Complete(request) => {
-                    return Ok(Answered { request, decoder, early: input.to_vec() });
-                }
-            };
-            ask(connection, state.prompt()).await?;
+        // What is asked after one read goes out in one write.
+        connection.write(&std::mem::take(&mut asking.to_say)).await?;
+        connection.readable().await?;
+        let Some(answers) = connection.read_now(|bytes| asking.take(bytes))? else { continue };
+        if let Some(result) = answers {
+            connection.write(&asking.to_say).await?;
+            return result;
         }
     }
 }
 
-async fn ask(connection: &Connection, prompt: Prompt) -> io::Result<()> {
-    connection.write(&wire::line(connection.server().settings.dialect, prompt)).await
+/// A handshake under way.
+struct Asking {
+    dialect: Dialect,
+    decoder: Decoder,
+    state: ServerHandshake,
+    /// What the client is to be asked.
+    to_say: Vec<u8>,
+}
+
+impl Asking {
+    fn new(dialect: Dialect) -> Self {
+        let state = ServerHandshake::default();
+        let to_say = wire::line(dialect, state.prompt());
+        Asking { dialect, decoder: dialect.decoder(MAX_MESSAGE_BYTES), state, to_say }
+    }
+
+    /// Takes what was read, and says how the handshake ended, if it did.
+    fn take(&mut self, mut bytes: &[u8]) -> Option<Result<Answered, Failure>> {
+        if bytes.is_empty() {
+            return Some(Err(Failure::Gone(io::ErrorKind::UnexpectedEof.into())));
+        }
+        while let Some(answer) = self.decoder.decode(&mut bytes) {
+            match std::mem::take(&mut self.state).handle(answer) {
+                Ok(ServerStep::Ask(next)) => {
+                    wire::push_line(self.dialect, next.prompt(), &mut self.to_say);
+                    self.state = next;
+                }
+                Ok(ServerStep::Complete(request)) => {
+                    let fresh = self.dialect.decoder(MAX_MESSAGE_BYTES);
+                    let decoder = std::mem::replace(&mut self.decoder, fresh);
+                    return Some(Ok(Answered { request, decoder, early: bytes.to_vec() }));
+                }
+                Err(error) => return Some(Err(Failure::BadAnswer(error))),
+            }
+        }
+        None
+    }
 }
 
 /// Says why there will be no admission, as far as the client may know, and closes.
@@ -113,20 +137,17 @@ async fn dismiss(connection: &Connection, notices: &[Notice<'_>]) {
 }
 
 /// Acts on what the directory says to four good answers.
-async fn decide(connection: Arc<Connection>, answered: Answered) {
+async fn decide(connection: Connection, answered: Answered) {
     let Answered { request, decoder, early } = answered;
     match ask_directory(&connection, request) {
-        Ok(Admitted { room, speaker, is_creator }) => {
-            let newcomer = Newcomer { connection, speaker, decoder, early, is_creator };
-            enter(room, newcomer).await;
-        }
+        Ok(admitted) => enter(connection, admitted, decoder, early).await,
         Err(notices) => dismiss(&connection, notices).await,
     }
 }
 
 /// A client that has a name, and a room to go to.
 struct Admitted {
-    room: Mailbox,
+    door: Door,
     speaker: Speaker,
     is_creator: bool,
 }
@@ -139,22 +160,22 @@ fn ask_directory(
     let (server, peer) = (connection.server(), connection.peer());
     match request {
         Request::Join { group, alias, password } => {
-            let Admission { name, room, .. } =
+            let Admission { name, room: door, .. } =
                 server.directory().join(group, &alias, &password).map_err(|refusal| {
                     info!("{refusal}: {peer} asked for group {group} as {alias}");
                     &[Notice::Disconnect][..]
                 })?;
-            Ok(Admitted { room, speaker: Speaker::new(&alias, name), is_creator: false })
+            Ok(Admitted { door, speaker: Speaker::new(&alias, name), is_creator: false })
         }
         Request::Create { alias, password } => {
-            let open = |group| room::open(group, server);
-            let Admission { group, name, room } =
+            let open = |group| server.workers.door(group);
+            let Admission { group, name, room: door } =
                 server.directory().create(&alias, password, open).map_err(|full| {
                     warn!("{full}: {peer} asked for a new one as {alias}");
                     &[Notice::Full, Notice::Disconnect][..]
                 })?;
             info!("group {group} is created by {name} from {peer}");
-            Ok(Admitted { room, speaker: Speaker::new(&alias, name), is_creator: true })
+            Ok(Admitted { door, speaker: Speaker::new(&alias, name), is_creator: true })
         }
         Request::Disconnect => {
             info!("{peer} chose to disconnect");
@@ -163,11 +184,22 @@ fn ask_directory(
     }
 }
 
-/// Hands an admitted client over to its room.
-async fn enter(room: Mailbox, newcomer: Newcomer) {
-    let Err(refused) = room.send(Command::Join(Box::new(newcomer))).await else { return };
-    // Rooms close only when the server stops, so the name need not be given back.
-    if let Command::Join(newcomer) = refused.0 {
-        dismiss(&newcomer.connection, &[Notice::Stopping]).await;
+/// Hands an admitted client over to the worker that has its room.
+async fn enter(connection: Connection, admitted: Admitted, decoder: Decoder, early: Vec<u8>) {
+    let Admitted { door, speaker, is_creator } = admitted;
+    let server = Arc::clone(connection.server());
+    let name = speaker.name().clone();
+    let (stream, presence) = match connection.into_parts() {
+        Ok(parts) => parts,
+        Err(error) => {
+            warn!("{name} cannot be let in: {error}");
+            return server.directory().release(&name);
+        }
+    };
+    let newcomer = Newcomer { stream, presence, speaker, decoder, early, is_creator };
+    let Err(refused) = door.enter(newcomer) else { return };
+    // Doors close only when the server stops, so the name need not be given back.
+    if let Ok(connection) = Connection::from_parts(refused.stream, refused.presence) {
+        dismiss(&connection, &[Notice::Stopping]).await;
     }
 }

@@ -1,5 +1,6 @@
 //! What can be set, with the defaults and their reasons.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use chatroom_protocol::framing::Dialect;
@@ -37,8 +38,11 @@ pub struct Settings {
     /// can overtake that last line. Default: 2 s, several round trips around the world.
     pub linger: Duration,
     /// The most groups. They outlive their members, so only this bounds them (LIM-4).
-    /// Default: 100 000, a few hundred megabytes of idle rooms.
+    /// Default: 100 000, some ten megabytes of ids and passwords.
     pub max_groups: usize,
+    /// How many threads serve the rooms; each group belongs to one of them, and the largest rooms
+    /// are served by all. Default: one for each core.
+    pub workers: NonZeroUsize,
 }
 
 impl Default for Settings {
@@ -50,6 +54,7 @@ impl Default for Settings {
             drain_timeout: Duration::from_secs(5),
             linger: Duration::from_secs(2),
             max_groups: 100_000,
+            workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }
 }

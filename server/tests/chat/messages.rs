@@ -1,6 +1,11 @@
 //! What members say: who hears it, and what is refused.
 
-use crate::support::Server;
+use std::num::NonZeroUsize;
+
+use chatroom_server::Settings;
+use tokio::io::AsyncWriteExt as _;
+
+use crate::support::{Server, within};
 
 #[tokio::test]
 async fn groups_do_not_hear_each_other() {
@@ -64,4 +69,45 @@ async fn nobody_can_speak_in_the_servers_voice() {
     noya.say("disconnect").await;
     noya.expect("Noya: Eliana has left the chat room!").await;
     noya.expect("Noya: disconnect").await;
+}
+
+/// One worker, which serves a flood in group 2 while Noya, in the group with this id, talks.
+async fn noya_is_heard_beside_a_flood_of(messages: &'static str, group: u32) {
+    let server = Server::start_with(Settings {
+        workers: NonZeroUsize::MIN,
+        // Everybody here reads, but all on the one thread of this test.
+        backlog_bound: 1024 * 1024 * 1024,
+        ..Settings::default()
+    });
+    let shlomo = server.create("Shlomo", "456").await;
+    let _sara = server.create("Sara", "456").await;
+    let mut noya = server.join(group, "Noya", "456").await;
+    let (mut incoming, mut outgoing) = shlomo.into_halves();
+    tokio::spawn(async move { tokio::io::copy(&mut incoming, &mut tokio::io::sink()).await });
+    let flood = tokio::spawn(async move {
+        let messages = messages.repeat(100_000);
+        while outgoing.write_all(messages.as_bytes()).await.is_ok() {}
+    });
+    for number in 0..10 {
+        noya.say(&number.to_string()).await;
+        let said = format!("Noya: {number}");
+        within("what Noya says", async { while noya.line().await != said {} }).await;
+    }
+    assert!(!flood.is_finished(), "it lasted all the time");
+    flood.abort();
+}
+
+#[tokio::test]
+async fn a_flood_in_one_group_does_not_silence_another() {
+    noya_is_heard_beside_a_flood_of("a\n", 3).await;
+}
+
+#[tokio::test]
+async fn a_flood_does_not_silence_others_in_its_group() {
+    noya_is_heard_beside_a_flood_of("a\n", 2).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_bad_messages_silences_nobody() {
+    noya_is_heard_beside_a_flood_of("\x01\n", 3).await;
 }

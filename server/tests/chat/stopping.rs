@@ -24,7 +24,7 @@ async fn everybody_is_told_and_the_last_words_arrive() {
         assert_eq!(client.rest().await, format!("{STOPPING}\n"));
     }
     drop((noya, eliana, sara, silent));
-    let summary = within("the stop", stopped).await.unwrap();
+    let summary = within("the stop", stopped).await.unwrap().unwrap();
     assert_eq!((summary.connections, summary.groups), (4, 2));
 }
 
@@ -54,7 +54,7 @@ async fn who_is_behind_gets_the_rest_before_the_end() {
     expected.push('\n');
     assert!(slow.rest().await == expected, "everything, and then the stop");
     drop(slow);
-    within("the stop", stopped).await.unwrap();
+    within("the stop", stopped).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn the_same_port_can_be_taken_again_at_once() {
     let stopped = server.begin_stop();
     assert_eq!(noya.rest().await, format!("{STOPPING}\n"));
     drop(noya);
-    within("the stop", stopped).await.unwrap();
+    within("the stop", stopped).await.unwrap().unwrap();
 
     let server = Server::start_on(address, Settings::default());
     let mut noya = server.create("Noya", "123").await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chatroom_server::{Settings, Summary, bind, run};
 use socket2::SockRef;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -29,7 +30,7 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
-    task: JoinHandle<Summary>,
+    task: JoinHandle<io::Result<Summary>>,
 }
 
 impl Server {
@@ -51,13 +52,13 @@ impl Server {
     }
 
     /// Asks the server to stop, and returns what can be waited for.
-    pub(crate) fn begin_stop(self) -> JoinHandle<Summary> {
+    pub(crate) fn begin_stop(self) -> JoinHandle<io::Result<Summary>> {
         self.stop.send(()).unwrap();
         self.task
     }
 
     pub(crate) async fn stop(self) -> Summary {
-        within("the stop", self.begin_stop()).await.unwrap()
+        within("the stop", self.begin_stop()).await.unwrap().unwrap()
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -95,6 +96,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Both directions, for a client that talks without end.
+    pub(crate) fn into_halves(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        self.stream.into_inner().into_split()
+    }
+
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         within("a write", self.stream.write_all(bytes.as_ref())).await.unwrap();
     }

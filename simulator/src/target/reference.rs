@@ -33,7 +33,7 @@ pub async fn serve(quiet: bool) -> anyhow::Result<()> {
         .init();
     let listener = chatroom_server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     println!("{}{}", super::GREETING, listener.local_addr()?);
-    chatroom_server::run(listener, chatroom_server::Settings::default(), stdin_ends()).await;
+    chatroom_server::run(listener, chatroom_server::Settings::default(), stdin_ends()).await?;
     Ok(())
 }
 
