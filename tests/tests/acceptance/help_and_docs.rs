@@ -32,6 +32,8 @@ const OTHER_PROGRAMS: &[&str] = &[
     "--nocapture",
     "--skip",
     "--test-threads",
+    // the benchmark of designs
+    "--rounds",
     // flawed-server, which is a tool of the tests
     "--fault",
 ];
