@@ -10,22 +10,8 @@ use thiserror::Error;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
+use crate::exit;
 use crate::stop::Signals;
-
-/// What the process ends with.
-pub(crate) mod exit {
-    /// It was asked to stop, and did.
-    pub(crate) const STOPPED: u8 = 0;
-    /// Something failed that is not the user's doing.
-    pub(crate) const INTERNAL: u8 = 1;
-    // 2, a usage error, is clap's.
-    /// Some program listens on the address already.
-    pub(crate) const ADDRESS_IN_USE: u8 = 3;
-    /// The address is not this machine's, or the user may not have the port.
-    pub(crate) const ADDRESS_NOT_AVAILABLE: u8 = 4;
-    /// A second Ctrl-C cut the stop short, as a shell would say it.
-    pub(crate) const INTERRUPTED: u8 = 130;
-}
 
 /// More threads than any machine has cores for; each takes three descriptors, too.
 const MAX_WORKERS: i64 = 1024;

@@ -29,8 +29,10 @@
 mod arrivals;
 mod connection;
 mod directory;
+mod entrance;
 mod farewell;
 mod listener;
+mod names;
 mod places;
 mod room;
 mod server;
@@ -46,8 +48,8 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tracing::info;
 
+use crate::entrance::Entrance;
 use crate::server::Server;
-use crate::workers::Workers;
 
 pub use listener::{BindError, bind};
 pub use settings::Settings;
@@ -79,16 +81,15 @@ pub async fn run(
     settings: Settings,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Summary> {
-    let (workers, polls) = Workers::new(settings.workers)?;
-    let server = Arc::new(Server::new(settings, workers));
+    let server = Arc::new(Server::new(settings));
     let stop = server.stop.clone().drop_guard();
-    Workers::start(&server, polls)?;
+    let entrance = Arc::new(Entrance::open(&server)?);
     match listener.local_addr() {
         Ok(address) => info!("Server is listening on {address}"),
         Err(error) => info!("Server is listening, its address is unknown: {error}"),
     }
     tokio::select! {
-        never = listener::accept_all(&listener, &server) => match never {},
+        never = listener::accept_all(&listener, &entrance) => match never {},
         () = shutdown => {}
         () = server.stop.cancelled() => {}
     }
@@ -97,7 +98,7 @@ pub async fn run(
     drop(stop);
     server.tasks.close();
     server.tasks.wait().await;
-    let summary = server.summary();
+    let summary = Summary { connections: server.connections(), groups: entrance.groups() };
     info!("Server has stopped: {} connections, {} groups", summary.connections, summary.groups);
     server.failure().map_or(Ok(summary), Err)
 }

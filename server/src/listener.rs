@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tracing::{debug, warn};
 
 use crate::connection::Connection;
-use crate::server::Server;
+use crate::entrance::Entrance;
 use crate::session;
 
 /// How many connections may wait to be accepted. With less, a thousand clients that connect at
@@ -93,12 +93,13 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Accepts clients for ever, each into a session of its own.
-pub(crate) async fn accept_all(listener: &TcpListener, server: &Arc<Server>) -> Infallible {
+pub(crate) async fn accept_all(listener: &TcpListener, entrance: &Arc<Entrance>) -> Infallible {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let server = &entrance.server;
                 let connection = Connection::new(stream, peer, Arc::clone(server));
-                server.tasks.spawn(session::serve(connection));
+                server.tasks.spawn(session::serve(connection, Arc::clone(entrance)));
             }
             Err(error) if concerns_one_client(&error) => debug!("a client did not stay: {error}"),
             Err(error) => {

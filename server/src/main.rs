@@ -1,6 +1,7 @@
 //! The reference chat server's program.
 
 mod cli;
+mod exit;
 mod stop;
 
 use std::io::{self, Write as _};
@@ -13,7 +14,7 @@ fn main() -> ExitCode {
     let _log = cli::start_log(&args);
     cli::raise_descriptor_limit();
     match cli::serve(&args) {
-        Ok(()) => ExitCode::from(cli::exit::STOPPED),
+        Ok(()) => ExitCode::from(exit::STOPPED),
         Err(error) => {
             // Nobody may be reading; the exit status says it too.
             let _ = writeln!(io::stderr(), "chatroom-server: {error}");

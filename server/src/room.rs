@@ -212,7 +212,7 @@ impl Room {
     /// Tells the others, and gives the name back once they are to know.
     fn bury(&mut self, member: Member) {
         self.announce(Notice::Left(member.name().as_str()));
-        self.server.directory().release(member.name());
+        self.server.names().release(member.name());
     }
 
     /// Goes on with a member's backlog: its socket may take more.

@@ -9,10 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
-use crate::arrivals::Door;
-use crate::directory::Directory;
-use crate::workers::Workers;
-use crate::{Settings, Summary};
+use crate::names::Names;
+use crate::settings::Settings;
 
 pub(crate) struct Server {
     pub(crate) settings: Settings,
@@ -20,22 +18,21 @@ pub(crate) struct Server {
     pub(crate) tasks: TaskTracker,
     /// Cancelled once the server stops.
     pub(crate) stop: CancellationToken,
-    pub(crate) workers: Workers,
     /// How many threads at a time flush a big room.
     pub(crate) lanes: NonZeroUsize,
-    /// A std mutex: it is held for one lookup at a time and never across an await.
-    directory: Mutex<Directory<Door>>,
+    /// The names in use, in all groups. A std mutex: it is held for one lookup at a time and never
+    /// across an await.
+    names: Mutex<Names>,
     failure: Mutex<Option<io::Error>>,
     accepted: AtomicU64,
     active: AtomicUsize,
 }
 
 impl Server {
-    pub(crate) fn new(settings: Settings, workers: Workers) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         Server {
-            workers,
             lanes: settings.workers.min(cores()),
-            directory: Mutex::new(Directory::new(settings.max_groups)),
+            names: Mutex::default(),
             settings,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -45,10 +42,9 @@ impl Server {
         }
     }
 
-    /// Groups, passwords and names. Every change to them is complete before anything could panic,
-    /// so a poisoned lock is still good.
-    pub(crate) fn directory(&self) -> MutexGuard<'_, Directory<Door>> {
-        self.directory.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every change to them is complete before anything could panic, so a poisoned lock is still good.
+    pub(crate) fn names(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a new connection, and returns how many there are with it.
@@ -74,11 +70,9 @@ impl Server {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    pub(crate) fn summary(&self) -> Summary {
-        Summary {
-            connections: self.accepted.load(Ordering::Relaxed),
-            groups: self.directory().groups(),
-        }
+    /// How many connections there were.
+    pub(crate) fn connections(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
     }
 }
 

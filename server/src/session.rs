@@ -1,6 +1,7 @@
 //! A client before it is admitted: the handshake and the verdict.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chatroom_protocol::error::AnswerError;
@@ -8,13 +9,13 @@ use chatroom_protocol::framing::{Decoder, Dialect};
 use chatroom_protocol::handshake::{Request, ServerHandshake, ServerStep};
 use chatroom_protocol::limits::MAX_MESSAGE_BYTES;
 use chatroom_protocol::message::Speaker;
-use chatroom_protocol::{Notice, Reason};
+use chatroom_protocol::{Alias, Notice, Reason};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::arrivals::Door;
 use crate::connection::Connection;
-use crate::directory::Admission;
+use crate::entrance::Entrance;
 use crate::room::Newcomer;
 use crate::wire;
 
@@ -41,7 +42,7 @@ impl From<io::Error> for Failure {
 }
 
 /// Serves a client until it is in a room or gone.
-pub(crate) async fn serve(connection: Connection) {
+pub(crate) async fn serve(connection: Connection, entrance: Arc<Entrance>) {
     let server = connection.server();
     let answered = tokio::select! {
         result = timeout(server.settings.handshake_timeout, shake_hands(&connection)) => {
@@ -50,7 +51,7 @@ pub(crate) async fn serve(connection: Connection) {
         () = server.stop.cancelled() => Err(Failure::Stopping),
     };
     match answered {
-        Ok(answered) => decide(connection, answered).await,
+        Ok(answered) => decide(connection, answered, &entrance).await,
         Err(failure) => fail(&connection, failure).await,
     }
 }
@@ -137,9 +138,9 @@ async fn dismiss(connection: &Connection, notices: &[Notice<'_>]) {
 }
 
 /// Acts on what the directory says to four good answers.
-async fn decide(connection: Connection, answered: Answered) {
+async fn decide(connection: Connection, answered: Answered, entrance: &Entrance) {
     let Answered { request, decoder, early } = answered;
-    match ask_directory(&connection, request) {
+    match ask_for_entrance(connection.peer(), request, entrance) {
         Ok(admitted) => enter(connection, admitted, decoder, early).await,
         Err(notices) => dismiss(&connection, notices).await,
     }
@@ -152,30 +153,30 @@ struct Admitted {
     is_creator: bool,
 }
 
-/// Decides about a request, and logs the reason; the notices are all that the client may know.
-fn ask_directory(
-    connection: &Connection,
+/// Decides about a request, and logs the reason; the notices are all that the client may know. Only who
+/// is admitted gets a name.
+fn ask_for_entrance(
+    peer: SocketAddr,
     request: Request,
+    entrance: &Entrance,
 ) -> Result<Admitted, &'static [Notice<'static>]> {
-    let (server, peer) = (connection.server(), connection.peer());
+    let speaker = |alias: &Alias| Speaker::new(alias, entrance.server.names().claim(alias));
     match request {
         Request::Join { group, alias, password } => {
-            let Admission { name, room: door, .. } =
-                server.directory().join(group, &alias, &password).map_err(|refusal| {
-                    info!("{refusal}: {peer} asked for group {group} as {alias}");
-                    &[Notice::Disconnect][..]
-                })?;
-            Ok(Admitted { door, speaker: Speaker::new(&alias, name), is_creator: false })
+            let door = entrance.join(group, &password).map_err(|refusal| {
+                info!("{refusal}: {peer} asked for group {group} as {alias}");
+                &[Notice::Disconnect][..]
+            })?;
+            Ok(Admitted { door, speaker: speaker(&alias), is_creator: false })
         }
         Request::Create { alias, password } => {
-            let open = |group| server.workers.door(group);
-            let Admission { group, name, room: door } =
-                server.directory().create(&alias, password, open).map_err(|full| {
-                    warn!("{full}: {peer} asked for a new one as {alias}");
-                    &[Notice::Full, Notice::Disconnect][..]
-                })?;
-            info!("group {group} is created by {name} from {peer}");
-            Ok(Admitted { door, speaker: Speaker::new(&alias, name), is_creator: true })
+            let (group, door) = entrance.create(password).map_err(|full| {
+                warn!("{full}: {peer} asked for a new one as {alias}");
+                &[Notice::Full, Notice::Disconnect][..]
+            })?;
+            let speaker = speaker(&alias);
+            info!("group {group} is created by {} from {peer}", speaker.name());
+            Ok(Admitted { door, speaker, is_creator: true })
         }
         Request::Disconnect => {
             info!("{peer} chose to disconnect");
@@ -193,7 +194,7 @@ async fn enter(connection: Connection, admitted: Admitted, decoder: Decoder, ear
         Ok(parts) => parts,
         Err(error) => {
             warn!("{name} cannot be let in: {error}");
-            return server.directory().release(&name);
+            return server.names().release(&name);
         }
     };
     let newcomer = Newcomer { stream, presence, speaker, decoder, early, is_creator };

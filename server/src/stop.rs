@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 #[cfg(windows)]
 use tokio::signal::windows::{CtrlC, ctrl_c};
 
-use crate::cli::exit;
+use crate::exit;
 
 /// The signals, caught from the moment this is made.
 #[derive(Debug)]

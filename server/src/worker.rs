@@ -154,7 +154,7 @@ impl Worker {
         if let Err(error) = registry.register(&mut newcomer.stream, Token(token), interests) {
             error!("{} cannot be served: {error}", newcomer.presence.peer());
             self.places.remove(token);
-            self.server.directory().release(newcomer.speaker.name());
+            self.server.names().release(newcomer.speaker.name());
             return self.change(group, |_, _| {});
         }
         let early = std::mem::take(&mut newcomer.early);

@@ -1,12 +1,10 @@
 //! All workers of a server: their start, who gets which group, and their end.
 
 use std::io;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
 
 use chatroom_protocol::GroupId;
-use mio::Poll;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -21,33 +19,28 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// As many as asked for, and the polls that they are going to wait at.
-    pub(crate) fn new(count: NonZeroUsize) -> io::Result<(Self, Vec<Poll>)> {
-        let made = (0..count.get()).map(|_| Arrivals::new()).collect::<io::Result<Vec<_>>>()?;
-        let (polls, arrivals) = made.into_iter().unzip();
-        Ok((Workers { arrivals }, polls))
+    /// Starts as many as the settings ask for. They end when the server's `stop` is cancelled, or with
+    /// this runtime.
+    pub(crate) fn start(server: &Arc<Server>) -> io::Result<Self> {
+        let mut closing = Closing(Vec::new());
+        for number in 0..server.settings.workers.get() {
+            let (poll, arrivals) = Arrivals::new()?;
+            closing.0.push(Arc::clone(&arrivals));
+            start_one(number, Worker::new(poll, arrivals, Arc::clone(server)), server)?;
+        }
+        let workers = Workers { arrivals: closing.0.clone() };
+        let stop = server.stop.clone();
+        server.tasks.spawn(async move {
+            stop.cancelled().await;
+            drop(closing);
+        });
+        Ok(workers)
     }
 
     /// The way into a group's room. Groups are dealt out in turn.
     pub(crate) fn door(&self, group: GroupId) -> Door {
         let turn = group.get() as usize % self.arrivals.len();
         Door::new(group, Arc::clone(&self.arrivals[turn]))
-    }
-
-    /// Starts a thread for each poll. They end when the server's `stop` is cancelled, or with this
-    /// runtime.
-    pub(crate) fn start(server: &Arc<Server>, polls: Vec<Poll>) -> io::Result<()> {
-        let closing = Closing(server.workers.arrivals.clone());
-        for (number, (poll, arrivals)) in polls.into_iter().zip(&closing.0).enumerate() {
-            let worker = Worker::new(poll, Arc::clone(arrivals), Arc::clone(server));
-            start_one(number, worker, server)?;
-        }
-        let stop = server.stop.clone();
-        server.tasks.spawn(async move {
-            stop.cancelled().await;
-            drop(closing);
-        });
-        Ok(())
     }
 }
 

@@ -19,7 +19,6 @@ use super::*;
 use crate::Settings;
 use crate::connection::Presence;
 use crate::places::Place;
-use crate::workers::Workers;
 
 /// On every wait; it only turns a hang into a failure.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -135,8 +134,7 @@ impl Play {
     fn new(backlog_bound: usize) -> Self {
         let workers = NonZeroUsize::new(3).unwrap();
         let settings = Settings { backlog_bound, workers, ..Settings::default() };
-        let (workers, _) = Workers::new(NonZeroUsize::MIN).unwrap();
-        let server = Arc::new(Server::new(settings, workers));
+        let server = Arc::new(Server::new(settings));
         let mut play = Play {
             room: Room::new(GroupId::FIRST, server),
             places: Places::default(),

@@ -165,7 +165,7 @@ fn the_clients_help_lists_its_statuses() {
 /// The server is a library and a thin program, whose statuses nobody else can name.
 #[test]
 fn the_servers_help_lists_its_statuses() {
-    let source = text_of("server/src/cli.rs");
+    let source = text_of("server/src/exit.rs");
     let constant = Regex::new(r"const [A-Z_]+: u8 = ([0-9]+);").unwrap();
     let mut numbers: BTreeSet<u8> =
         constant.captures_iter(&source).map(|found| found[1].parse().unwrap()).collect();
