@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use crate::exit;
 use crate::stop::Signals;
 
-/// More threads than any machine has cores for; each takes three descriptors, too.
+/// More threads than any machine has cores for; each takes two descriptors, too.
 const MAX_WORKERS: i64 = 1024;
 
 const EXIT_STATUSES: &str = "\
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = Settings::default().backlog_bound)]
     backlog_bound: usize,
 
-    /// Threads that serve the rooms [default: one for each core]
+    /// Threads that serve the rooms, each group on one of them, 1 to 1024 [default: one for each core]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=MAX_WORKERS))]
     workers: Option<u16>,
 
@@ -173,8 +173,12 @@ pub(crate) fn serve(args: &Args) -> Result<(), Failure> {
         let listener = bind(args.listen)?;
         // Before the address is told, so that whoever waits for it may stop the server at once.
         let signals = Signals::catch()?;
-        tell_address(listener.local_addr()?);
-        run(listener, settings, signals.stop()).await?;
+        let address = listener.local_addr()?;
+        let stop = async {
+            tell_address(address);
+            signals.stop().await;
+        };
+        run(listener, settings, stop).await?;
         Ok(())
     })
 }

@@ -66,6 +66,8 @@ pub struct Summary {
 /// Serves clients until `shutdown` completes, then tells every client, delivers what is still
 /// waiting for it, closes, and returns once every task has ended.
 ///
+/// `shutdown` is polled for the first time once clients are served.
+///
 /// Stopping takes at most [`Settings::drain_timeout`] and [`Settings::linger`] together.
 ///
 /// # Errors

@@ -40,8 +40,9 @@ pub struct Settings {
     /// The most groups. They outlive their members, so only this bounds them (LIM-4).
     /// Default: 100 000, some ten megabytes of ids and passwords.
     pub max_groups: usize,
-    /// How many threads serve the rooms; each group belongs to one of them, and the largest rooms
-    /// are served by all. Default: one for each core.
+    /// How many threads serve the rooms. Each group belongs to one of them, by its id; rooms of 2,048
+    /// members or more are flushed by as many threads, but no more than there are cores. Handshakes
+    /// are the runtime's. Default: one for each core.
     pub workers: NonZeroUsize,
 }
 
