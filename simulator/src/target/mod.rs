@@ -240,12 +240,13 @@ async fn spawn(command: &[String], limit: Duration) -> Result<Target, TargetErro
     let deadline = Instant::now() + limit;
     loop {
         if let Ok(probe) = TcpStream::connect(addr).await {
-            take_leave(probe).await;
-            // Somebody else's server may have the port; then ours has ended, or is about to.
+            // Somebody else's server may have the port; then ours has ended, or is about to. Asked before
+            // the leave: a server that this one ends did listen, and the first scenario says so.
             if let Some(status) = process.ended() {
                 process.log().until_quiet().await;
                 return Err(TargetError::Ended { status, output: process.log().excerpt() });
             }
+            take_leave(probe).await;
             return Ok(Target { addr, process: Some(process) });
         }
         if let Some(status) = process.ended() {
