@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chatroom_protocol::framing::Dialect;
 use chatroom_protocol::{Alias, AssignedName};
@@ -316,7 +316,9 @@ impl Play {
             });
         }
         self.flush();
+        let begun = Instant::now();
         while self.room.members.iter().any(Member::is_behind) {
+            assert!(begun.elapsed() < DEADLINE, "somebody who reads never catches up");
             for token in self.clients.keys().copied().collect::<Vec<_>>() {
                 self.play_read(token);
             }
