@@ -36,3 +36,25 @@ pub(super) fn for_each<M: Send, T: Send>(
         done
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    /// Nobody is done before two are at it, so two threads have half of them each.
+    #[test]
+    fn what_comes_of_each_lane_is_returned() {
+        let together = Barrier::new(2);
+        let mut members: Vec<u32> = (0..8).collect();
+        let mut done = for_each(&mut members, NonZeroUsize::new(2).unwrap(), |member| {
+            together.wait();
+            *member += 100;
+            Some(*member)
+        });
+        done.sort_unstable();
+        assert_eq!(done, members);
+        assert_eq!(members, (100..108).collect::<Vec<_>>());
+    }
+}
