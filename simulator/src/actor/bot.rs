@@ -1,14 +1,13 @@
 //! A client as a bot: the terminal program's own state machine over a connection of its own.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use chatroom_client::terminal::{Effect, ExitStatus, Input, Preset, Terminal};
 use chatroom_protocol::handshake::{ClientHandshake, ClientStep, Login};
 use chatroom_protocol::{Notice, ServerLine};
 
-use super::socket::{Arrival, Received, Socket};
+use super::socket::{Arrival, Received, Socket, Way};
 use super::{Happening, Moment, Seen};
 use crate::fault::{Closing, Fault};
 use crate::scenario::Writing;
@@ -18,8 +17,7 @@ const CONNECT_LIMIT: Duration = crate::toml_reader::MAX_WAIT;
 
 #[derive(Debug)]
 pub(super) struct Bot {
-    addr: SocketAddr,
-    small_buffer: bool,
+    way: Way,
     terminal: Terminal,
     /// The handshake once more, so that what a server does wrong is known as what it is.
     check: Option<ClientHandshake>,
@@ -34,11 +32,10 @@ pub(super) struct Bot {
 }
 
 impl Bot {
-    pub(super) fn new(addr: SocketAddr, small_buffer: bool) -> Self {
+    pub(super) fn new(way: Way) -> Self {
         let (terminal, effects) = Terminal::new(Preset::default());
         let mut bot = Bot {
-            addr,
-            small_buffer,
+            way,
             terminal,
             check: None,
             typed: Vec::new(),
@@ -179,7 +176,7 @@ impl Bot {
             match effect {
                 Effect::Send(message) => messages.push(message),
                 Effect::Connect => {
-                    let socket = Socket::open(self.addr, self.small_buffer, CONNECT_LIMIT).await?;
+                    let socket = Socket::open(self.way.clone(), CONNECT_LIMIT).await?;
                     self.socket = Some(socket);
                     self.check = self.login().map(ClientHandshake::new);
                     effects.extend(self.terminal.handle(Input::Connected));

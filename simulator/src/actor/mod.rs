@@ -8,6 +8,7 @@
 mod bot;
 mod program;
 mod socket;
+mod tape;
 mod transcript;
 mod wire;
 
@@ -26,6 +27,8 @@ use crate::fault::{Closing, Fault};
 use crate::scenario::{ClientSpec, Departure, Writing};
 use bot::Bot;
 use program::Program;
+use socket::Way;
+pub(crate) use tape::{Deed, Done, Tape};
 pub(crate) use transcript::{GroupIds, REPEATED, Transcript};
 use wire::Wire;
 
@@ -150,6 +153,8 @@ pub(crate) struct Setting {
     pub(crate) time_scale: f64,
     /// How group ids are shifted.
     pub(crate) ids: Arc<GroupIds>,
+    /// What the bots do on the wire.
+    pub(crate) tape: Arc<Tape>,
 }
 
 /// One client.
@@ -208,9 +213,19 @@ impl Actor {
         self.reads && self.membership.as_ref().is_some_and(|member| member.group == group)
     }
 
+    /// How it gets to the server.
+    fn way(&self) -> Way {
+        Way {
+            addr: self.setting.addr,
+            small_buffer: self.spec.stops_reading,
+            client: self.spec.key.clone(),
+            tape: Arc::clone(&self.setting.tape),
+        }
+    }
+
     /// Opens a bare connection.
     pub(crate) async fn connect(&mut self, limit: Duration) -> Result<(), Fault> {
-        let wire = Wire::connect(self.setting.addr, self.spec.stops_reading, limit).await?;
+        let wire = Wire::connect(self.way(), limit).await?;
         self.driver = Driver::Wire(wire);
         self.membership = None;
         self.reads = true;
@@ -229,7 +244,7 @@ impl Actor {
             Some(program) if !self.spec.needs_socket => {
                 Driver::Program(Program::start(program, self.setting.addr)?)
             }
-            _ => Driver::Bot(Box::new(Bot::new(self.setting.addr, self.spec.stops_reading))),
+            _ => Driver::Bot(Box::new(Bot::new(self.way()))),
         };
         let mut cues = answers.cues();
         cues.reverse();

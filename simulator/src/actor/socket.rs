@@ -1,6 +1,7 @@
 //! A bot's connection: a task reads lines as they come, so that a bot never holds up the server.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chatroom_client::connection::{self, Connection, LineReader, LineWriter, ReadError};
@@ -10,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::tape::{Done, Tape};
 use crate::fault::{Closing, Fault};
 use crate::scenario::Writing;
 
@@ -29,11 +31,25 @@ pub(crate) enum Received {
     End(Closing),
 }
 
+/// How a client gets to its server.
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    /// The server.
+    pub(crate) addr: SocketAddr,
+    /// Whether the socket should hold little, because its client will stop reading.
+    pub(crate) small_buffer: bool,
+    /// What the scenario calls the client.
+    pub(crate) client: String,
+    /// Where its deeds are noted.
+    pub(crate) tape: Arc<Tape>,
+}
+
 /// An open connection, or one that the server has ended.
 #[derive(Debug)]
 pub(crate) struct Socket {
     arrivals: mpsc::Receiver<Arrival>,
     writer: LineWriter,
+    way: Way,
     /// Tells the reading task to hand its reader back.
     stop: Option<oneshot::Sender<()>>,
     reading: JoinHandle<LineReader>,
@@ -49,15 +65,12 @@ const SMALL_BUFFER: u32 = 4096;
 
 impl Socket {
     /// Connects, and starts to read.
-    pub(crate) async fn open(
-        addr: SocketAddr,
-        small: bool,
-        limit: Duration,
-    ) -> Result<Socket, Fault> {
+    pub(crate) async fn open(way: Way, limit: Duration) -> Result<Socket, Fault> {
+        let addr = way.addr;
         let not_connected = |error: std::io::Error| Fault::NotConnected(error.to_string());
         let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
         let socket = socket.map_err(not_connected)?;
-        if small {
+        if way.small_buffer {
             socket.set_recv_buffer_size(SMALL_BUFFER).map_err(not_connected)?;
         }
         let timed_out = |_| Fault::NotConnected(format!("not accepted within {limit:?}"));
@@ -67,7 +80,8 @@ impl Socket {
         let (arrived, arrivals) = mpsc::channel(MOST_UNREAD);
         let (stop, stopped) = oneshot::channel();
         let reading = tokio::spawn(read(reader, arrived, stopped));
-        Ok(Socket { arrivals, writer, stop: Some(stop), reading })
+        way.tape.note(&way.client, Done::Connected);
+        Ok(Socket { arrivals, writer, way, stop: Some(stop), reading })
     }
 
     /// The next arrival.
@@ -83,13 +97,23 @@ impl Socket {
 
     /// Stops reading: what comes from now on stays in the kernel's buffers.
     pub(crate) fn stop_reading(&mut self) {
+        self.note(Done::StoppedReading);
+        self.hand_back_reader();
+    }
+
+    fn hand_back_reader(&mut self) {
         // Nobody listens where reading has ended already.
         let _ = self.stop.take().map(|stop| stop.send(()));
+    }
+
+    fn note(&self, what: Done) {
+        self.way.tape.note(&self.way.client, what);
     }
 
     /// Writes messages, whole, in one go.
     pub(crate) async fn send_lines(&mut self, lines: &[String]) -> std::io::Result<()> {
         for line in lines {
+            self.way.tape.note_bytes(&self.way.client, format!("{line}\n").as_bytes(), false);
             self.writer.queue_line(line);
         }
         self.writer.flush().await
@@ -103,6 +127,8 @@ impl Socket {
         time_scale: f64,
         random: &mut fastrand::Rng,
     ) -> std::io::Result<()> {
+        let in_pieces = writing != Writing::AtOnce;
+        self.way.tape.note_bytes(&self.way.client, bytes, in_pieces);
         let mut rest = bytes;
         while !rest.is_empty() {
             let (length, pause) = match writing {
@@ -124,12 +150,14 @@ impl Socket {
 
     /// Closes the sending side.
     pub(crate) async fn half_close(&mut self) -> std::io::Result<()> {
+        self.note(Done::HalfClosed);
         self.writer.shutdown().await
     }
 
     /// Closes the connection cleanly: the server reads the end of the stream.
     pub(crate) async fn close(mut self) {
-        self.stop_reading();
+        self.note(Done::Left);
+        self.hand_back_reader();
         if let Ok(mut reader) = self.reading.await {
             connection::leave(&mut reader, &mut self.writer).await;
         }
@@ -137,7 +165,8 @@ impl Socket {
 
     /// Resets the connection.
     pub(crate) async fn reset(mut self) -> std::io::Result<()> {
-        self.stop_reading();
+        self.note(Done::Reset);
+        self.hand_back_reader();
         let reader = self.reading.await.map_err(std::io::Error::other)?;
         connection::reset(reader, self.writer)
     }

@@ -1,12 +1,11 @@
 //! A client as a bare connection, like `nc`: it shows every line and says what it is told to say.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use chatroom_protocol::Notice;
 
-use super::socket::{Received, Socket};
+use super::socket::{Received, Socket, Way};
 use super::{Happening, Membership, Moment, Seen};
 use crate::fault::Fault;
 use crate::scenario::Writing;
@@ -28,13 +27,9 @@ pub(super) struct Wire {
 const MOST_ANSWERS: usize = 4 * 1024;
 
 impl Wire {
-    pub(super) async fn connect(
-        addr: SocketAddr,
-        small_buffer: bool,
-        limit: Duration,
-    ) -> Result<Self, Fault> {
+    pub(super) async fn connect(way: Way, limit: Duration) -> Result<Self, Fault> {
         Ok(Wire {
-            socket: Socket::open(addr, small_buffer, limit).await?,
+            socket: Socket::open(way, limit).await?,
             screen: VecDeque::new(),
             answers: Vec::new(),
             inside_line: false,

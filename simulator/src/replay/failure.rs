@@ -1,12 +1,15 @@
 //! A failure with everything that is needed to understand it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::by_hand;
 use super::explain::{self, Explanation};
 use super::stage::{Stage, StepError};
 use crate::actor::{Actor, Happening};
+use crate::fault::Fault;
 use crate::requirements::{self, Requirement};
 use crate::scenario::{Act, Step};
 
@@ -33,6 +36,8 @@ pub struct Failure {
     pub fault: Option<String>,
     /// Where the server's author should look.
     pub hint: Option<String>,
+    /// What to type into `nc` to see it, and what should then be seen; may be empty.
+    pub by_hand: Vec<String>,
     /// What happened to each client last.
     pub lanes: Vec<Lane>,
     /// How the server's process ended, if it did.
@@ -77,6 +82,7 @@ impl Failure {
         let requirement = explanation.as_ref().map(|explanation| explanation.requirement.clone());
         // The act's own, and else the scenario's first, where nothing more is known.
         let covered = || act.covers.iter().chain(&stage.scenario.covers).next().cloned();
+        let by_hand = by_hand(stage, step, &error);
         let (fault, hint) = match explanation {
             Some(Explanation { fault, hint, .. }) => (Some(fault), Some(hint)),
             None => (None, None),
@@ -92,6 +98,7 @@ impl Failure {
             requirement: requirement.or_else(covered).and_then(|id| requirements::find(&id)),
             fault,
             hint: hint.filter(|hint| !hint.is_empty()),
+            by_hand,
             lanes: lanes(&stage.actors, error.client, stage.started),
             server_ended,
             log,
@@ -113,12 +120,55 @@ impl Failure {
             requirement: None,
             fault: None,
             hint: None,
+            by_hand: Vec::new(),
             lanes: Vec::new(),
             server_ended: None,
             log: Vec::new(),
         }
     }
 }
+
+/// How to see it without the simulator: what those did who have to do with it.
+fn by_hand(stage: &Stage<'_>, step: Option<&Step>, error: &StepError) -> Vec<String> {
+    let parts = involved(stage, step, error).into_iter().map(|client| {
+        let client = stage.key(client).to_owned();
+        by_hand::Part { deeds: stage.tape.of(&client), client }
+    });
+    let parts: Vec<by_hand::Part> = parts.filter(|part| !part.deeds.is_empty()).collect();
+    let mut lines = by_hand::recipe(&parts, stage.target.addr());
+    if let (false, Some(client)) = (lines.is_empty(), error.client) {
+        let key = stage.key(client);
+        lines.push(format!("then {key} should see {}", error.expected));
+        lines.push(format!("{:<width$} and sees {}", "", error.fault, width = 4 + key.len()));
+    }
+    lines
+}
+
+/// Who has to do with a failure: who failed, who said what came there, who did the step, the others of
+/// the group, and open bare connections, which may hold somebody up.
+fn involved(stage: &Stage<'_>, step: Option<&Step>, error: &StepError) -> BTreeSet<usize> {
+    let mut involved: BTreeSet<usize> = error.client.into_iter().collect();
+    if let Fault::Unwanted(line) | Fault::WrongLine(line) = &error.fault {
+        let said = stage.said.iter().filter(|said| said.line == *line);
+        involved.extend(said.map(|said| said.by).next_back());
+    }
+    involved.extend(step.map(|step| step.action.actors()).unwrap_or_default());
+    let groups: Vec<u32> = involved
+        .iter()
+        .filter_map(|client| stage.member(*client).map(|member| member.group))
+        .collect();
+    for (client, actor) in stage.actors.iter().enumerate() {
+        let shares = actor.membership.as_ref().is_some_and(|member| groups.contains(&member.group));
+        let waits = !actor.spec.is_terminal() && actor.is_open();
+        if involved.len() < MOST_BY_HAND && (shares || waits) {
+            involved.insert(client);
+        }
+    }
+    involved
+}
+
+/// So many terminals fit on a screen.
+const MOST_BY_HAND: usize = 5;
 
 /// The last moments of those to whom anything happened, the one it failed at first.
 fn lanes(actors: &[Actor], failed: Option<usize>, started: Instant) -> Vec<Lane> {

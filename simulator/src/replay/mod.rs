@@ -1,6 +1,7 @@
 //! Playing a scenario against a server, step by step.
 
 mod blanks;
+mod by_hand;
 mod comings;
 mod explain;
 mod failure;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::blanks::Wanted;
 use super::failure::Failure;
 use super::{Options, Played};
-use crate::actor::{Actor, GroupIds, Membership, REPEATED, Setting};
+use crate::actor::{Actor, GroupIds, Membership, REPEATED, Setting, Tape};
 use crate::fault::Fault;
 use crate::scenario::{Act, Action, ClientId, Scenario, Step};
 use crate::target::{Log, Target};
@@ -86,6 +86,8 @@ pub(super) struct Stage<'s> {
     pub(super) options: &'s Options,
     pub(super) started: Instant,
     pub(super) ids: Arc<GroupIds>,
+    /// What the bots did on the wire.
+    pub(super) tape: Arc<Tape>,
     pub(super) log: Option<Log>,
     /// The first line of the log that no step has used.
     pub(super) log_next: usize,
@@ -107,11 +109,13 @@ impl<'s> Stage<'s> {
     ) -> Self {
         let ids = if options.shared { GroupIds::shared() } else { GroupIds::fresh() };
         let ids = Arc::new(ids);
+        let tape = Arc::new(Tape::default());
         let setting = Setting {
             addr: target.addr(),
             program: options.client_program.clone(),
             time_scale: options.time_scale,
             ids: Arc::clone(&ids),
+            tape: Arc::clone(&tape),
         };
         let seeds = (0_u64..).map(|client| options.seed.wrapping_add(client));
         let cast = scenario.clients.iter().zip(seeds);
@@ -127,6 +131,7 @@ impl<'s> Stage<'s> {
             options,
             started: Instant::now(),
             ids,
+            tape,
             log,
             log_next,
             log_start: log_next,

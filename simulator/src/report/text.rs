@@ -147,6 +147,9 @@ fn explain(outcome: &Outcome, failure: &Failure, rerun: &str, width: usize) -> S
     if let Some(hint) = &failure.hint {
         line("look at", hint);
     }
+    if !failure.by_hand.is_empty() {
+        line("by hand", &failure.by_hand.join("\n"));
+    }
     if let Some(ended) = &failure.server_ended {
         line("server", &format!("its process has ended ({ended})"));
     }

@@ -227,6 +227,26 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Who does it; nobody where it is about the server.
+    #[must_use]
+    pub fn actors(&self) -> Vec<ClientId> {
+        match self {
+            Action::Connect { who }
+            | Action::Login { who, .. }
+            | Action::Send { who, .. }
+            | Action::Receive { who, .. }
+            | Action::Leave { who, .. }
+            | Action::Closed { who }
+            | Action::Exit { who, .. }
+            | Action::StopReading { who } => who.clone(),
+            Action::Race { parts } => parts.iter().map(|(who, _)| *who).collect(),
+            Action::Fence { who, .. } => vec![*who],
+            Action::Log { .. } => Vec::new(),
+        }
+    }
+}
+
 /// How a login has to end.
 #[derive(Debug, Clone)]
 pub enum Admission {
