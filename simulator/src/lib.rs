@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod diagnostics;
 pub mod exit;
+pub mod gallery;
 pub mod load;
 pub mod replay;
 pub mod report;

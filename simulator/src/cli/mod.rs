@@ -3,6 +3,7 @@
 mod capacity;
 mod compare;
 mod floor;
+mod gallery;
 mod load;
 mod merge;
 mod plan;
@@ -39,6 +40,12 @@ enum Command {
     /// Without --connect or --spawn, each scenario gets a reference server of its own.
     #[command(after_help = exit::TABLE)]
     Run(Box<run::RunArgs>),
+    /// Judge the scenarios themselves: play them on every server of a gallery of broken ones
+    ///
+    /// Prints which scenario catches which fault, and fails where a fault is caught by none or a scenario
+    /// catches none.
+    #[command(after_help = exit::TABLE)]
+    Gallery(Box<gallery::GalleryArgs>),
     /// Put bots on a server and say what it holds
     ///
     /// Without --connect or --spawn, the reference server is started in a process of its own.
@@ -139,6 +146,7 @@ impl Cli {
         };
         let status = match self.command {
             Command::Run(args) => runtime.block_on(run::run_scenarios(*args)),
+            Command::Gallery(args) => runtime.block_on(gallery::gallery(*args)),
             Command::Load(args) => runtime.block_on(load::load(*args)),
             Command::Floor(args) => runtime.block_on(floor::floor(*args)),
             Command::Report(args) => report::report(*args),

@@ -52,7 +52,7 @@ pub(super) struct RunArgs {
     accept: bool,
 }
 
-fn parse_scale(text: &str) -> Result<f64, String> {
+pub(super) fn parse_scale(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(scale) if scale.is_finite() && (0.01..=1000.0).contains(&scale) => Ok(scale),
         _ => Err("a number from 0.01 to 1000, such as 2".to_owned()),
@@ -89,10 +89,10 @@ pub(super) async fn run_scenarios(args: RunArgs) -> ExitStatus {
 }
 
 /// Reads and checks everything before anything is run.
-fn read_scenarios(args: &RunArgs) -> Result<Vec<Scenario>, ExitStatus> {
+pub(super) fn read_all(paths: &[PathBuf]) -> Result<Vec<Scenario>, ExitStatus> {
     let mut scenarios = Vec::new();
     let mut invalid = false;
-    for path in &args.paths {
+    for path in paths {
         let files = scenario::files_under(path).map_err(|error| {
             complain(&format!("failed to read {}: {error}", path.display()), ExitStatus::Invalid)
         })?;
@@ -106,17 +106,22 @@ fn read_scenarios(args: &RunArgs) -> Result<Vec<Scenario>, ExitStatus> {
     if invalid {
         return Err(complain("invalid scenarios; nothing was run", ExitStatus::Invalid));
     }
+    if scenarios.is_empty() {
+        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        let message = format!("no scenario files (*.toml) in {}", paths.join(", "));
+        return Err(complain(&message, ExitStatus::Invalid));
+    }
+    Ok(scenarios)
+}
+
+/// All scenarios that were asked for.
+fn read_scenarios(args: &RunArgs) -> Result<Vec<Scenario>, ExitStatus> {
+    let mut scenarios = read_all(&args.paths)?;
     if let Some(filter) = &args.filter {
         scenarios.retain(|scenario| matches_filter(scenario, filter));
     }
-    if scenarios.is_empty() {
-        let message = match &args.filter {
-            Some(filter) => format!("no scenario matches `{filter}`; --list shows what there is"),
-            None => {
-                let paths = args.paths.iter().map(|path| path.display().to_string());
-                format!("no scenario files (*.toml) in {}", paths.collect::<Vec<_>>().join(", "))
-            }
-        };
+    if let (true, Some(filter)) = (scenarios.is_empty(), &args.filter) {
+        let message = format!("no scenario matches `{filter}`; --list shows what there is");
         return Err(complain(&message, ExitStatus::Invalid));
     }
     Ok(scenarios)

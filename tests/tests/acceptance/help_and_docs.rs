@@ -48,21 +48,28 @@ fn help(program: &Path, subcommand: &[&str]) -> String {
     stdout(output.get_output())
 }
 
-/// Each program's help text, by what one types.
-fn helps() -> BTreeMap<&'static str, String> {
-    BTreeMap::from([
-        ("chatroom-server", help(programs::server(), &[])),
-        ("chatroom-client", help(programs::client(), &[])),
-        ("simulator", help(programs::simulator(), &[])),
-        ("simulator run", help(programs::simulator(), &["run"])),
-        ("simulator load", help(programs::simulator(), &["load"])),
-        ("simulator plan", help(programs::simulator(), &["plan"])),
-        ("simulator report", help(programs::simulator(), &["report"])),
-        ("simulator merge", help(programs::simulator(), &["merge"])),
-        ("simulator compare", help(programs::simulator(), &["compare"])),
-        ("simulator capacity", help(programs::simulator(), &["capacity"])),
-        ("simulator floor", help(programs::simulator(), &["floor"])),
-    ])
+/// Each program's help text, by what one types; of the simulator, each subcommand's too.
+fn helps() -> BTreeMap<String, String> {
+    let simulator = help(programs::simulator(), &[]);
+    let subcommands = subcommands(&simulator);
+    assert!(subcommands.contains(&"run".to_owned()), "{simulator}");
+    let of_subcommands = subcommands.into_iter().map(|name| {
+        let help = help(programs::simulator(), &[&name]);
+        (format!("simulator {name}"), help)
+    });
+    let mut helps = BTreeMap::from_iter(of_subcommands);
+    helps.insert("chatroom-server".to_owned(), help(programs::server(), &[]));
+    helps.insert("chatroom-client".to_owned(), help(programs::client(), &[]));
+    helps.insert("simulator".to_owned(), simulator);
+    helps
+}
+
+/// The subcommands that a help text lists.
+fn subcommands(help: &str) -> Vec<String> {
+    let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let list = list.take_while(|line| line.starts_with("  "));
+    let names = list.filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
 /// The options that a help text defines, each at the start of its line.
@@ -143,7 +150,7 @@ fn the_simulators_help_lists_its_statuses() {
     for (program, help) in helps.iter().filter(|(program, _)| program.starts_with("simulator")) {
         let mut numbers = BTreeSet::from(numbers);
         // An end by the user is an answer of these two: it cannot be told.
-        if ["simulator compare", "simulator capacity"].contains(program) {
+        if ["simulator compare", "simulator capacity"].contains(&program.as_str()) {
             numbers.remove(&(Interrupted as u8));
         }
         assert_eq!(statuses(help), numbers, "{program}");

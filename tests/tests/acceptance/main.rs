@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test's helper, as in a test, a panic is a failure")]
 
 mod conversations;
+mod gallery_command;
 mod headline;
 mod help_and_docs;
 mod load_commands;
