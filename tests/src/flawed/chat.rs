@@ -24,6 +24,8 @@ pub(super) struct Chat {
     renamed: u32,
     /// Names of clients that are gone, for one of the faults.
     not_freed: Vec<String>,
+    /// Passwords that no group was found for, for one of the faults.
+    stray: Vec<String>,
     /// The slow way to the members, for one of the faults.
     courier: Option<Courier>,
 }
@@ -36,6 +38,8 @@ struct Group {
     sent: u64,
     /// What was said, for one of the faults.
     history: Vec<String>,
+    /// The place of a member that was reset, until the next message, for one of the faults.
+    dead: Option<usize>,
     /// Refused clients that hear everything, for one of the faults.
     lurkers: Vec<Arc<Outbox>>,
 }
@@ -67,6 +71,7 @@ impl Chat {
             next_member: 0,
             renamed: 0,
             not_freed: Vec::new(),
+            stray: Vec::new(),
             courier: (fault == Some(Fault::OrderDiffersBetweenMembers)).then(start_courier),
         }
     }
@@ -75,7 +80,12 @@ impl Chat {
     pub(super) fn create(&mut self, request: &Request, outbox: &Arc<Outbox>) -> Seat {
         let id = self.next_id;
         self.next_id += 1;
-        let group = Group { password: request.password.clone(), ..Group::default() };
+        let mut password = request.password.clone();
+        if !self.stray.is_empty() {
+            self.stray.push(password);
+            password = self.stray.remove(0);
+        }
+        let group = Group { password, ..Group::default() };
         self.groups.insert(id, group);
 
         let announced = match self.fault {
@@ -101,15 +111,14 @@ impl Chat {
 
     /// Finds the group that the client asks for and has the password of.
     fn find(&mut self, request: &Request) -> Result<u32, Refusal> {
-        let with_password = self.groups.iter().find(|(_, g)| g.password == request.password);
+        let fits = |group: &Group| self.is_password(&group.password, &request.password);
+        let with_password = self.groups.iter().find(|(_, group)| fits(group));
         let with_password = with_password.map(|(id, _)| *id);
         let asked_for = self.groups.get(&request.group);
         let verdict = match (with_password, asked_for) {
             (None, _) => Err(Refusal::NoSuchPassword),
             (_, None) => Err(Refusal::NoSuchId),
-            (_, Some(group)) if group.password != request.password => {
-                Err(Refusal::UnmatchingPassword)
-            }
+            (_, Some(group)) if !fits(group) => Err(Refusal::UnmatchingPassword),
             _ => Ok(request.group),
         };
         match (self.fault, verdict) {
@@ -121,11 +130,30 @@ impl Chat {
                 with_password.ok_or(Refusal::NoSuchId)
             }
             (Some(Fault::IdCheckedFirst), Err(_)) if asked_for.is_none() => Err(Refusal::NoSuchId),
+            (Some(Fault::SamePasswordOldestGroup), Ok(_))
+                if with_password != Some(request.group) =>
+            {
+                Err(Refusal::UnmatchingPassword)
+            }
+            (Some(Fault::PasswordTableOutOfStep), Err(refusal)) => {
+                self.stray.push(request.password.clone());
+                Err(refusal)
+            }
             (Some(Fault::IdSpentOnRefusal), Err(refusal)) => {
                 self.next_id += 1;
                 Err(refusal)
             }
             _ => verdict,
+        }
+    }
+
+    /// Whether what was given is the group's password.
+    fn is_password(&self, password: &str, given: &str) -> bool {
+        match self.fault {
+            Some(Fault::PasswordPrefixAccepted) => password.starts_with(given),
+            Some(Fault::PasswordCaseIgnored) => password.eq_ignore_ascii_case(given),
+            Some(Fault::PasswordTrimmed) => password.trim() == given.trim(),
+            _ => password == given,
         }
     }
 
@@ -143,7 +171,15 @@ impl Chat {
         let arrived = Notice::Arrived(&name).to_string();
         let welcome = Notice::Welcome.to_string();
 
+        if self.fault == Some(Fault::JoinNoticeToEveryone) {
+            let others = self.groups.iter().filter(|(other, _)| **other != id);
+            others.for_each(|(_, group)| group.tell_all(&arrived, self.courier.as_ref()));
+        }
         let group = self.groups.get_mut(&id).expect("the caller has just found or made it");
+        let created = match self.fault {
+            Some(Fault::JoinerToldTheId) => Some(Notice::Created(id.into()).to_string()),
+            _ => created,
+        };
         let mut to_newcomer: Vec<_> =
             created.into_iter().chain([arrived.clone(), welcome.clone()]).collect();
         let last = to_newcomer.len() - 1;
@@ -209,11 +245,12 @@ impl Chat {
             Some(Fault::HistoryReplayed) => group.history.push(line.to_owned()),
             _ => {}
         }
-        for (id, group) in &self.groups {
+        for (id, group) in &mut self.groups {
             if *id != seat.group && self.fault != Some(Fault::LeaksBetweenGroups) {
                 continue;
             }
-            for member in &group.members {
+            let reached = group.dead.take().unwrap_or(group.members.len());
+            for member in group.members.iter().take(reached) {
                 let is_sender = member.number == seat.number;
                 let copies = match self.fault {
                     Some(Fault::NoEchoToSender) if is_sender => 0,
@@ -240,6 +277,9 @@ impl Chat {
     /// Takes a member out of its group and tells those that stay.
     pub(super) fn leave(&mut self, seat: &Seat, end: End) {
         let Some(group) = self.groups.get_mut(&seat.group) else { return };
+        if self.fault == Some(Fault::DeadMemberEndsBroadcast) && end == End::Reset {
+            group.dead = group.members.iter().position(|member| member.number == seat.number);
+        }
         group.members.retain(|member| member.number != seat.number);
         let times = match self.fault {
             Some(Fault::NoLeaveNotice) => 0,
@@ -250,7 +290,13 @@ impl Chat {
         for _ in 0..times {
             group.tell_all(&Notice::Left(&seat.name).to_string(), self.courier.as_ref());
         }
-        if self.fault == Some(Fault::GroupDiesWithLastMember) && group.members.is_empty() {
+        let is_empty = group.members.is_empty();
+        if self.fault == Some(Fault::LeaveNoticeToEveryone) {
+            let left = Notice::Left(&seat.name).to_string();
+            let others = self.groups.iter().filter(|(id, _)| **id != seat.group);
+            others.for_each(|(_, group)| group.tell_all(&left, self.courier.as_ref()));
+        }
+        if self.fault == Some(Fault::GroupDiesWithLastMember) && is_empty {
             self.groups.remove(&seat.group);
         }
         if self.fault == Some(Fault::NameNotFreed) {

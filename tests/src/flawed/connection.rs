@@ -287,8 +287,18 @@ impl Connection {
             _ => &[&seat.name, &request.name],
         };
         let without = |name: &&str| text.strip_prefix(name)?.strip_prefix(": ");
+        if self.has(Fault::StampsNothing) {
+            return text.to_owned();
+        }
         let text = own_names.iter().find_map(without).unwrap_or(text);
         match self.shared.fault {
+            Some(Fault::DropsNonAscii) => {
+                format!(
+                    "{}: {}",
+                    seat.name,
+                    text.chars().filter(char::is_ascii).collect::<String>()
+                )
+            }
             Some(Fault::TrimsSpaces) => format!("{}: {}", seat.name, text.trim()),
             Some(Fault::Lowercases) => format!("{}: {}", seat.name, text.to_lowercase()),
             _ => format!("{}: {text}", seat.name),
@@ -300,7 +310,8 @@ impl Connection {
     /// Sends a line to a client that is not a member, so that nobody else writes to it.
     fn tell(&self, line: impl Display) {
         // If the client is gone, the next read says so.
-        let _ = (&*self.socket).write_all(format!("{line}\n").as_bytes());
+        let end = if self.has(Fault::LineFeedMissing) { "" } else { "\n" };
+        let _ = (&*self.socket).write_all(format!("{line}{end}").as_bytes());
     }
 
     fn start_writer(&self, outbox: &Arc<Outbox>) {

@@ -48,6 +48,8 @@ faults! {
 
     /// Two notices of one moment go out with no line feed between them.
     GluesNotices = "glues-notices" breaks "FRM-1",
+    /// Nothing that the server sends ends with a line feed.
+    LineFeedMissing = "line-feed-missing" breaks "FRM-1",
     /// The carriage return before a line feed is taken for part of the line.
     CrlfKept = "crlf-kept" breaks "FRM-2",
     /// An empty line is an answer or a message like any other.
@@ -96,6 +98,8 @@ faults! {
     TrailingSpaceMissing = "trailing-space-missing" breaks "GRP-2",
     /// The creator is told the id after the welcome.
     CreatedNoticeLast = "created-notice-last" breaks "GRP-2",
+    /// Who joins is told the id as if it had created the group.
+    JoinerToldTheId = "joiner-told-the-id" breaks "GRP-2",
     /// The members are not told that somebody joined; the newcomer is.
     NoJoinNotice = "no-join-notice" breaks "GRP-3",
     /// The newcomer is not told of its own joining; the members are.
@@ -119,6 +123,17 @@ faults! {
     IdUnchecked = "id-unchecked" breaks "AUTH-2",
     /// Another group's password opens a group.
     UnmatchingPasswordAccepted = "unmatching-password-accepted" breaks "AUTH-2",
+    /// Of two groups with one password, only the older can be joined: the password is looked up first, and
+    /// its group compared with the id.
+    SamePasswordOldestGroup = "same-password-oldest-group" breaks "AUTH-2",
+    /// A refused join leaves its password in the table, so that later groups get the one before theirs.
+    PasswordTableOutOfStep = "password-table-out-of-step" breaks "AUTH-2",
+    /// The beginning of a password is enough.
+    PasswordPrefixAccepted = "password-prefix-accepted" breaks "AUTH-2",
+    /// Capital and small letters in a password are the same.
+    PasswordCaseIgnored = "password-case-ignored" breaks "AUTH-2",
+    /// Blanks around a password do not count.
+    PasswordTrimmed = "password-trimmed" breaks "AUTH-2",
     /// The id is looked up before the password; only the log shows it.
     IdCheckedFirst = "id-checked-first" breaks "AUTH-2",
     /// The reason of a refusal is sent before `disconnect`.
@@ -167,12 +182,16 @@ faults! {
     TrustsSenderName = "trusts-sender-name" breaks "MSG-2",
     /// A sender that puts its own name in front is named twice.
     StampsTwice = "stamps-twice" breaks "MSG-2",
+    /// A message goes out as it came, without its sender's name where the sender put none in front.
+    StampsNothing = "stamps-nothing" breaks "MSG-2",
     /// A renamed sender that puts the name it asked for in front is named twice.
     AskedNameNotRecognised = "asked-name-not-recognised" breaks "MSG-2",
     /// Spaces at a message's ends are dropped.
     TrimsSpaces = "trims-spaces" breaks "MSG-3",
     /// Messages are turned into small letters.
     Lowercases = "lowercases" breaks "MSG-3",
+    /// Letters beyond ASCII are dropped.
+    DropsNonAscii = "drops-non-ascii" breaks "MSG-3",
     /// Bytes that are not UTF-8 are replaced, and the message passed on.
     PassesBadUtf8 = "passes-bad-utf8" breaks "MSG-4",
     /// The sender of bytes that are not UTF-8 is disconnected.
@@ -190,6 +209,10 @@ faults! {
     SenderOrderBroken = "sender-order-broken" breaks "ORD-2",
     /// Messages go to the members of every group.
     LeaksBetweenGroups = "leaks-between-groups" breaks "ISO-1",
+    /// Every group hears who joins any group.
+    JoinNoticeToEveryone = "join-notice-to-everyone" breaks "ISO-1",
+    /// Every group hears who leaves any group.
+    LeaveNoticeToEveryone = "leave-notice-to-everyone" breaks "ISO-1",
 
     // Leaving.
 
@@ -199,6 +222,8 @@ faults! {
     LeaveNoticeTwice = "leave-notice-twice" breaks "LEAVE-1",
     /// Nobody is told that a member left when its connection was reset.
     NoLeaveNoticeOnReset = "no-leave-notice-on-reset" breaks "LEAVE-2",
+    /// The first message after a reset ends at the place of who was reset: the members behind it miss it.
+    DeadMemberEndsBroadcast = "dead-member-ends-broadcast" breaks "LEAVE-2",
     /// A member that ends its stream stays a member until writing to it fails.
     EndOfStreamIgnored = "end-of-stream-ignored" breaks "LEAVE-2",
     /// A member that half-closes has left, but the server does not close its side.

@@ -61,7 +61,8 @@ impl Outbox {
 
     /// Adds a line. Never waits, whatever the client does, unless that is the fault.
     pub(super) fn push(&self, line: &str) {
-        let line = format!("{line}\n");
+        let end = if self.fault == Some(Fault::LineFeedMissing) { "" } else { "\n" };
+        let line = format!("{line}{end}");
         if self.fault == Some(Fault::StalledReaderBlocksGroup) {
             let written = (&*self.socket).write_all(line.as_bytes());
             lock(&self.queue).note(&written);

@@ -116,6 +116,8 @@ fn steps_that_show(fault: Fault) -> Vec<Step<'static>> {
         | Fault::StalledReaderLosesMessages => vec![],
 
         Fault::GluesNotices
+        | Fault::LineFeedMissing
+        | Fault::JoinerToldTheId
         | Fault::PipelinedAnswersLost
         | Fault::PromptsOutOfOrder
         | Fault::IdsStartAtOne
@@ -169,6 +171,20 @@ fn steps_that_show(fault: Fault) -> Vec<Step<'static>> {
         Fault::UnmatchingPasswordAccepted => {
             vec![NOYA_CREATES, SARA_CREATES, ("yuval", "2\nYuval\n456\n1\n")]
         }
+        Fault::SamePasswordOldestGroup => {
+            vec![NOYA_CREATES, ("sara", "1\nSara\n123\n2\n"), ("eliana", "3\nEliana\n123\n1\n")]
+        }
+        Fault::PasswordTableOutOfStep => vec![
+            NOYA_CREATES,
+            ("ariel", "2\nAriel\n122\n1\n"),
+            SARA_CREATES,
+            ("shlomo", "3\nShlomo\n456\n1\n"),
+        ],
+        Fault::PasswordPrefixAccepted => vec![NOYA_CREATES, ("ariel", "2\nAriel\n12\n1\n")],
+        Fault::PasswordTrimmed => vec![NOYA_CREATES, ("ariel", "2\nAriel\n 123\n1\n")],
+        Fault::PasswordCaseIgnored => {
+            vec![("noya", "1\nNoya\nabc\n2\n"), ("ariel", "2\nAriel\nABC\n1\n")]
+        }
         Fault::RefusalSaysWhy
         | Fault::RefusalWithoutDisconnect
         | Fault::RefusalLeavesConnectionOpen
@@ -208,6 +224,8 @@ fn steps_that_show(fault: Fault) -> Vec<Step<'static>> {
             two(&[("noya", ten), ("noya", ten), ("noya", "one more\n")])
         }
         Fault::TrustsSenderName => two(&[("noya", "Eliana: Hi\n")]),
+        Fault::StampsNothing => two(&[("noya", "Hi\n")]),
+        Fault::DropsNonAscii => two(&[("noya", "Grüße\n")]),
         Fault::StampsTwice => two(&[("noya", "Noya: Hi\n")]),
         Fault::TrimsSpaces => two(&[("noya", "Noya:   Hi  \n")]),
         Fault::Lowercases => two(&[("noya", "Noya: Hi\n")]),
@@ -216,6 +234,12 @@ fn steps_that_show(fault: Fault) -> Vec<Step<'static>> {
         Fault::OrderDiffersBetweenMembers => two(&[("&noya", "Hello\n"), ("eliana", "Hi\n")]),
         Fault::HistoryReplayed => vec![NOYA_CREATES, ("noya", "Hi\n"), ELIANA_JOINS],
         Fault::LeaksBetweenGroups => vec![NOYA_CREATES, SARA_CREATES, ("noya", "Hi\n")],
+
+        Fault::JoinNoticeToEveryone => vec![NOYA_CREATES, SARA_CREATES],
+        Fault::LeaveNoticeToEveryone => vec![NOYA_CREATES, SARA_CREATES, ("sara", "<close>")],
+        Fault::DeadMemberEndsBroadcast => {
+            two(&[("sara", "2\nSara\n123\n1\n"), ("eliana", "<reset>"), ("noya", "still here?\n")])
+        }
 
         Fault::NoLeaveNotice | Fault::LeaveNoticeTwice => two(&[("eliana", "<close>")]),
         Fault::EndOfStreamIgnored => two(&[("eliana", "<half-close>"), ("noya", "Hi\n")]),

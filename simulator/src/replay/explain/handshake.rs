@@ -7,6 +7,7 @@ use super::{ACCEPT_LOOP, Explanation, ONE_RECV, View, because};
 use crate::actor::Happening;
 use crate::fault::quoted;
 use crate::replay::stage::Aim;
+use crate::scenario::{ClientId, Part};
 
 const OWN_THREAD: &str = "Give each connection its handshake in a task or thread of its own; the \
     loop that accepts must not wait for a client.";
@@ -130,6 +131,11 @@ impl View<'_> {
             return because("AUTH-3", fault, "Only the server's log says why.");
         }
         match Notice::parse(got) {
+            Some(Notice::Created(_)) => because(
+                "GRP-2",
+                format!("{} joins a group, and is told an id as if it had created one", self.key()),
+                "The id goes to the creator alone.",
+            ),
             Some(Notice::Welcome) => {
                 because("GRP-3", "the newcomer was not told of its own joining first", ARRIVAL)
             }
@@ -193,6 +199,16 @@ impl View<'_> {
     }
 
     pub(super) fn admitted(&self) -> Option<Explanation> {
+        if let Some(likeness) = self.likeness() {
+            let fault = format!(
+                "a client was admitted with a password that is not the group's: {likeness}"
+            );
+            return because(
+                "AUTH-2",
+                fault,
+                "Compare the whole password, byte by byte, if it is compared at all.",
+            );
+        }
         let fault = match self.error.aim {
             Aim::Refusal(Refusal::NoSuchPassword) => {
                 "a client was admitted with a password that no group has: the password is not checked"
@@ -223,6 +239,9 @@ impl View<'_> {
                 "A group outlives its members; keep its id and password.",
             );
         }
+        if let Some(why) = self.why_refused_wrongly() {
+            return Some(why);
+        }
         because(
             "AUTH-2",
             "a client was refused that gave the id that the server announced and the right password",
@@ -230,6 +249,72 @@ impl View<'_> {
              group has? If refusals came before, look for \
              a table of passwords that they left out of step.",
         )
+    }
+
+    /// What may have led a server to refuse who has the right id and password.
+    fn why_refused_wrongly(&self) -> Option<Explanation> {
+        let client = self.client()?;
+        let (own, password) = (self.password_of(client)?, |other| self.password_of(other));
+        let others = (0..self.stage.actors.len()).filter(|other| *other != client);
+        let has_been = |other: &ClientId| !self.stage.actors[*other].history.is_empty();
+        let creators = others.clone().filter(has_been).filter(|other| self.creates(*other));
+        if creators.filter(|other| password(*other).as_ref() == Some(&own)).count() > 1 {
+            return because(
+                "AUTH-2",
+                "of two groups that have the same password, one cannot be joined",
+                "Look the group up by its id, and then compare its password: several groups may have one.",
+            );
+        }
+        let is_refused = |other: &ClientId| {
+            !self.creates(*other) && self.stage.actors[*other].membership.is_none()
+        };
+        let refused = others.filter(has_been).find(is_refused)?;
+        because(
+            "AUTH-2",
+            format!(
+                "a client was refused that gave the right id and password, after {} had been refused",
+                self.stage.key(refused)
+            ),
+            "A refused join leaves the password table one entry out of step: what is kept of a client \
+             before it is admitted has to go again. Keep each group's password with its id, in one place.",
+        )
+    }
+
+    fn creates(&self, client: ClientId) -> bool {
+        matches!(self.stage.scenario.clients[client].part, Part::Create { .. })
+    }
+
+    fn password_of(&self, client: ClientId) -> Option<String> {
+        match &self.stage.scenario.clients[client].part {
+            Part::Create { password, .. } | Part::Join { password, .. } => {
+                Some(password.to_string())
+            }
+            Part::Choose { .. } | Part::Wire => None,
+        }
+    }
+
+    /// In what the password that was given is like one that a group has.
+    fn likeness(&self) -> Option<&'static str> {
+        let given = self.password_of(self.client()?)?;
+        let creators = (0..self.stage.actors.len()).filter(|client| self.creates(*client));
+        let passwords: Vec<String> =
+            creators.filter_map(|client| self.password_of(client)).collect();
+        let any = |like: &dyn Fn(&String) -> bool| {
+            passwords.iter().any(|password| *password != given && like(password))
+        };
+        if passwords.contains(&given) {
+            None
+        } else if any(&|password| password.trim() == given.trim()) {
+            Some("it differs in the blanks around it")
+        } else if any(&|password| password.to_lowercase() == given.to_lowercase()) {
+            Some("it differs in capital and small letters")
+        } else if any(&|password| password.starts_with(&given)) {
+            Some("it is only the beginning of it")
+        } else if any(&|password| given.starts_with(password)) {
+            Some("it begins with it and goes on")
+        } else {
+            None
+        }
     }
 
     pub(super) fn silence_in_handshake(&self, prompt: Option<Prompt>) -> Option<Explanation> {

@@ -59,6 +59,12 @@ impl View<'_> {
             );
         }
         let fault = format!("the message of {from} does not reach {to}");
+        if self.after_reset() {
+            let fault = format!("{fault} since somebody else's connection was reset");
+            let hint = "An error while one member is sent a message must not end the loop over the others: \
+                catch it inside the loop, and take that member out.";
+            return because("LEAVE-2", fault, hint);
+        }
         if self.is_about("FRM-4") {
             because("FRM-4", fault, ONE_RECV)
         } else {
@@ -141,6 +147,7 @@ impl View<'_> {
             .or_else(|| self.cut_answer(got))
             .or_else(|| self.notice(got))
             .or_else(|| self.resembles(got))
+            .or_else(|| altered(wanted_said?, got))
     }
 
     fn wrong_prompt_line(&self, prompt: Prompt, got: &str) -> Option<Explanation> {
@@ -350,6 +357,12 @@ impl View<'_> {
                     a step that reads the notice.";
                 return because("GRP-3", fault, hint);
             }
+            Notice::Arrived(name) if self.is_elsewhere(name) => (
+                "ISO-1",
+                format!(
+                    "a notice leaks between groups: {key} is told that {name} has joined another"
+                ),
+            ),
             Notice::Arrived(name) => (
                 "GRP-3",
                 format!("{key} is told that {name} has joined where nobody did, or once too often"),
@@ -357,6 +370,12 @@ impl View<'_> {
             Notice::Left(name) if self.came(got) > 1 => {
                 ("LEAVE-1", format!("the leave notice for {name} came more than once"))
             }
+            Notice::Left(name) if self.is_about("ISO-1") => (
+                "ISO-1",
+                format!(
+                    "a notice leaks between groups: {key} is told that {name} has left another"
+                ),
+            ),
             Notice::Left(name) => {
                 ("LEAVE-1", format!("{key} is told that {name} has left where that was not due"))
             }
@@ -378,6 +397,13 @@ impl View<'_> {
         let group = self.group();
         let members = self.stage.actors.iter().filter_map(|actor| actor.membership.as_ref());
         members.into_iter().any(|member| member.name == name && Some(member.group) == group)
+    }
+
+    /// Whether somebody of that name is in another group than the failing client.
+    fn is_elsewhere(&self, name: &str) -> bool {
+        let group = self.group();
+        let mut members = self.stage.actors.iter().filter_map(|actor| actor.membership.as_ref());
+        members.any(|member| member.name == name && group.is_some_and(|own| own != member.group))
     }
 
     /// A refusal of a message came to who sent nothing bad.
@@ -436,6 +462,25 @@ impl View<'_> {
         let fault = format!("a line was cut: {} came out of {}", quoted(got), quoted(whole));
         because("FRM-4", fault, ONE_RECV)
     }
+}
+
+/// A message of the right sender came, but with another text than anybody's.
+fn altered(wanted: &Said, got: &str) -> Option<Explanation> {
+    let (name, _) = wanted.line.split_once(": ")?;
+    let text = got.strip_prefix(name)?.strip_prefix(": ")?;
+    let (how, hint) = if text == ascii_of(&wanted.text) {
+        ("letters beyond ASCII are dropped from a message", "Decode and encode with UTF-8.")
+    } else if text.contains('\u{c3}') && !wanted.text.contains('\u{c3}') {
+        ("a message in UTF-8 is read in another encoding", "Decode and encode with UTF-8.")
+    } else {
+        ("the text of a message was changed", "Pass it on as it came.")
+    };
+    let fault = format!("{how}: {} came in place of {}", quoted(got), quoted(&wanted.line));
+    because("MSG-3", fault, hint)
+}
+
+fn ascii_of(text: &str) -> String {
+    text.chars().filter(char::is_ascii).collect()
 }
 
 /// The line came in pieces, or more came in one.
