@@ -3,14 +3,14 @@
 use chatroom_protocol::error::{Expected, ServerFault};
 use chatroom_protocol::{Notice, Prompt, Refusal, ServerLine};
 
-use super::{ACCEPT_LOOP, Explanation, ONE_RECV, View, because};
+use super::{ACCEPT_LOOP, BACK_TO_BACK, Explanation, ONE_RECV, View, because};
 use crate::actor::Happening;
 use crate::fault::quoted;
 use crate::replay::stage::Aim;
 use crate::scenario::{ClientId, Part};
 
-const OWN_THREAD: &str = "Give each connection its handshake in a task or thread of its own; the \
-    loop that accepts must not wait for a client.";
+const OWN_THREAD: &str = "Where the handshake runs inside the accept loop, one silent client stops \
+    everyone else from joining: give each connection its handshake in a task or thread of its own.";
 const ARRIVAL: &str = "The whole group, the newcomer included, gets `X has connected to the chat \
     room`; then the newcomer alone gets the welcome.";
 
@@ -54,7 +54,7 @@ impl View<'_> {
             return because(
                 "FRM-1",
                 format!("two messages are glued together: {}", quoted(got)),
-                "Every message ends with a line feed of its own.",
+                BACK_TO_BACK,
             );
         }
         if let Some(Notice::Arrived(name)) = Notice::parse(got)

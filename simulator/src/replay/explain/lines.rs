@@ -3,7 +3,7 @@
 use chatroom_protocol::limits::MAX_MESSAGE_BYTES;
 use chatroom_protocol::{Notice, Prompt, Refusal, ServerLine};
 
-use super::{Explanation, MEMBERS, ONE_PLACE, ONE_RECV, View, because};
+use super::{BACK_TO_BACK, Explanation, MEMBERS, ONE_PLACE, ONE_RECV, View, because};
 use crate::actor::{Happening, MARKER};
 use crate::fault::quoted;
 use crate::replay::stage::{Aim, Said};
@@ -100,8 +100,9 @@ impl View<'_> {
         because(
             if how.is_empty() { "LEAVE-1" } else { "LEAVE-2" },
             format!("no leave notice: {} is not told that {name} has left{how}", self.key()),
-            "recv() returning nothing and recv() failing both mean that the client is gone. Take it \
-             from the list first, then tell those that are left.",
+            "recv() returning nothing and recv() failing both mean that the client is gone: take it from \
+             the list, then tell those that are left. If the notice is sent for a member already removed \
+             from the list, looking it up there raises instead: keep its name before you remove it.",
         )
     }
 
@@ -335,7 +336,10 @@ impl View<'_> {
                 format!("the message of {name} goes out under the name {}", quoted(other))
             }
             (None, Some((claimed, _))) => {
-                format!("{name} can forge a name: its message goes out under {}", quoted(claimed))
+                format!(
+                    "a client can put any name in front of its message: {name}'s goes out under {}",
+                    quoted(claimed)
+                )
             }
             (None, None) => format!("the message of {name} goes out without a name"),
         };
@@ -498,7 +502,7 @@ fn cut_or_glued(wanted: &str, got: &str) -> Option<Explanation> {
         return because(
             "FRM-1",
             format!("two messages are glued together: {}", quoted(got)),
-            "Every message ends with a line feed of its own; one recv() may hold several.",
+            BACK_TO_BACK,
         );
     }
     None
