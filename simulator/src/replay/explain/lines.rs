@@ -3,7 +3,7 @@
 use chatroom_protocol::limits::MAX_MESSAGE_BYTES;
 use chatroom_protocol::{Notice, Prompt, Refusal, ServerLine};
 
-use super::{BACK_TO_BACK, Explanation, MEMBERS, ONE_PLACE, ONE_RECV, View, because};
+use super::{BACK_TO_BACK, Explanation, MEMBERS, ONE_PLACE, ONE_RECV, TAKE_APART, View, because};
 use crate::actor::{Happening, MARKER};
 use crate::fault::quoted;
 use crate::replay::stage::{Aim, Said};
@@ -499,10 +499,11 @@ fn cut_or_glued(wanted: &str, got: &str) -> Option<Explanation> {
         return because("FRM-4", fault, ONE_RECV);
     }
     if got.len() > wanted.len() && got.contains(wanted) {
+        let is_message = matches!(ServerLine::parse(wanted), ServerLine::Message { .. });
         return because(
             "FRM-1",
             format!("two messages are glued together: {}", quoted(got)),
-            BACK_TO_BACK,
+            if is_message { TAKE_APART } else { BACK_TO_BACK },
         );
     }
     None

@@ -38,6 +38,8 @@ const ONE_RECV: &str = "TCP is a stream: one recv() is neither one line nor a wh
     came after the last line feed and call recv() again until there is one.";
 const BACK_TO_BACK: &str = "Two messages that are sent back to back arrive in one recv() and print as one \
     line: end every message with a line feed of its own.";
+const TAKE_APART: &str = "What a client sends back to back arrives in one recv(): take it apart at each line \
+    feed, and end every message that you send with one.";
 const MEMBERS: &str = "Look at the list of members that the broadcast loops over.";
 const ONE_PLACE: &str = "Everything that is said in a group must pass through one place (a lock, a \
     queue, a task) that decides the order for everybody, the sender's own copy included.";
