@@ -2,6 +2,7 @@
 //! address.
 
 pub mod forwarder;
+mod listening;
 mod log;
 mod process;
 pub mod reference;
@@ -218,6 +219,9 @@ fn raise_descriptor_limit() {
 }
 
 async fn reach(addr: SocketAddr, limit: Duration) -> Result<Target, TargetError> {
+    if listening::is_listening(addr) == Some(true) {
+        return Ok(Target { addr, process: None });
+    }
     let timeout = || std::io::Error::from(std::io::ErrorKind::TimedOut);
     let connected = tokio::time::timeout(limit, TcpStream::connect(addr)).await;
     match connected.unwrap_or_else(|_| Err(timeout())) {
@@ -239,7 +243,14 @@ async fn spawn(command: &[String], limit: Duration) -> Result<Target, TargetErro
     let mut process = ServerProcess::start(&command)?;
     let deadline = Instant::now() + limit;
     loop {
-        if let Ok(probe) = TcpStream::connect(addr).await {
+        let seen = listening::is_listening(addr);
+        if seen == Some(true) && process.ended().is_none() {
+            return Ok(Target { addr, process: Some(process) });
+        }
+        // Where it can be seen that nobody listens, nobody is asked.
+        if seen.is_none()
+            && let Ok(probe) = TcpStream::connect(addr).await
+        {
             // Somebody else's server may have the port; then ours has ended, or is about to. Asked before
             // the leave: a server that this one ends did listen, and the first scenario says so.
             if let Some(status) = process.ended() {

@@ -2,7 +2,8 @@
 
 use chatroom_protocol::{Notice, Prompt};
 
-use super::{Explanation, View, because};
+use super::{ACCEPT_LOOP, Explanation, ONE_RECV, View, because};
+use crate::actor::{Actor, Done, Happening};
 use crate::fault::Closing;
 use crate::replay::stage::Aim;
 use crate::scenario::Departure;
@@ -73,7 +74,45 @@ impl View<'_> {
         if self.after_reset() || self.actor().is_some_and(|actor| !actor.was_spoken_to()) {
             return self.not_connected();
         }
+        if let Some(gone) = self.gone_in_handshake() {
+            let fault =
+                format!("since {gone} went in the middle of its handshake, nobody is served");
+            return because("HS-5", fault, ACCEPT_LOOP);
+        }
+        if self.wrote_many_at_once() {
+            let fault = "the server closed the connection when several answers came in one write";
+            return because("HS-3", fault, ONE_RECV);
+        }
         because("HS-1", "the server closed the connection in the middle of the handshake", OUTPUT)
+    }
+
+    /// Somebody else who connected and went again, and never was a member.
+    fn gone_in_handshake(&self) -> Option<&str> {
+        let others = self.stage.actors.iter().enumerate();
+        let mut others = others.filter(|(client, _)| Some(*client) != self.client());
+        let went = |actor: &Actor| {
+            Self::went(actor, Departure::Leave) || Self::went(actor, Departure::Reset)
+        };
+        let was_member = |actor: &Actor| {
+            let welcome = Notice::Welcome.to_string();
+            actor
+                .history
+                .iter()
+                .any(|m| matches!(&m.what, Happening::Came(line) if *line == welcome))
+        };
+        let (_, gone) = others
+            .find(|(_, actor)| !actor.spec.is_terminal() && went(actor) && !was_member(actor))?;
+        Some(gone.key())
+    }
+
+    /// Whether what the failing client wrote last was several lines in one write.
+    fn wrote_many_at_once(&self) -> bool {
+        let deeds = self.stage.tape.of(self.key());
+        let written = deeds.iter().rev().find_map(|deed| match &deed.what {
+            Done::Wrote { bytes, .. } => Some(bytes),
+            _ => None,
+        });
+        written.is_some_and(|bytes| bytes.iter().filter(|byte| **byte == b'\n').count() > 1)
     }
 
     fn closed_session(&self) -> Option<Explanation> {

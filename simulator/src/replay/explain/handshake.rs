@@ -251,6 +251,14 @@ impl View<'_> {
         )
     }
 
+    /// A client was refused that wrote its answers byte by byte.
+    pub(super) fn refused_in_pieces(&self) -> Option<Explanation> {
+        if !self.is_about("FRM-4") {
+            return None;
+        }
+        because("FRM-4", "a line that came in pieces was taken for several answers", ONE_RECV)
+    }
+
     /// What may have led a server to refuse who has the right id and password.
     fn why_refused_wrongly(&self) -> Option<Explanation> {
         let client = self.client()?;

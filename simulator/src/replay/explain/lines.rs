@@ -141,6 +141,12 @@ impl View<'_> {
         match Notice::parse(wanted) {
             Some(Notice::MessageRefused(_)) => return self.wrong_match("^message refused", got),
             Some(Notice::Disconnect | Notice::WrongOption) => return self.wrong_farewell(got),
+            Some(Notice::DisconnectOption) => return wrong_answer_to_option_3(got),
+            Some(Notice::Arrived(_) | Notice::Created(_))
+                if Notice::parse(got) == Some(Notice::Disconnect) =>
+            {
+                return self.refused_in_pieces().or_else(|| self.refused());
+            }
             _ => {}
         }
         self.same_text(wanted_said, got)
@@ -466,6 +472,21 @@ impl View<'_> {
         let fault = format!("a line was cut: {} came out of {}", quoted(got), quoted(whole));
         because("FRM-4", fault, ONE_RECV)
     }
+}
+
+/// `disconnect option` had to come.
+fn wrong_answer_to_option_3(got: &str) -> Option<Explanation> {
+    let fault = match Notice::parse(got) {
+        Some(Notice::Arrived(_) | Notice::Created(_)) => {
+            "option 3 is not known: the client was let in".to_owned()
+        }
+        _ => format!("option 3 is answered with {}", quoted(got)),
+    };
+    because(
+        "HS-2",
+        fault,
+        "The answer `3` to `option?` is answered with `disconnect option` and the close.",
+    )
 }
 
 /// A message of the right sender came, but with another text than anybody's.
