@@ -1,7 +1,7 @@
 //! Judging the scenarios themselves: each is played on every server of a gallery of broken ones.
 //!
 //! A fault that no scenario catches is a hole in the scenarios, and a scenario that catches no fault shows
-//! nothing. [`Matrix`] is pure; what plays is handed to [`fill`].
+//! nothing. [`Matrix`] is pure; the command plays.
 
 mod show;
 

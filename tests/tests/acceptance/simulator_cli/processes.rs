@@ -24,10 +24,9 @@ fn a_server_that_dies_in_the_middle_fails_the_scenario() {
 
 #[test]
 fn a_server_process_that_dies_in_the_middle_is_said_to_have_ended() {
-    // The first that anybody does is to see whether it listens, and that is the end of it.
     let words = [path(programs::flawed_server()), "--fault", "server-dies-on-silent-close"];
     let command = format!("{} --listen 127.0.0.1:{{port}}", shlex::try_join(words).unwrap());
-    let args = ["--spawn", &command, "--report", "json", &scenario_file("join")];
+    let args = ["--spawn", &command, "--report", "json", &scenario_file("silent-handshake")];
     let output = run(args).assert().code(1).get_output().clone();
     let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     let ended = report["scenarios"][0]["failure"]["server_ended"].as_str();
